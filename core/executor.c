@@ -1,0 +1,182 @@
+#include "executor.h"
+
+#include "error.h"
+#include "fork.h"
+#include "mem.h"
+
+void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
+                       const tdm_settings *s, const tdm_runner *r,
+                       tdm_port *port) {
+  e->ops = ops;
+  e->settings = *s;
+  e->runner = r;
+  e->port = port;
+  e->fork_generation = tdm_fork_generation();
+  e->made = tdm_clock_now();
+}
+
+/* --- by the port's thread ------------------------------------------------ */
+
+static int refusal(tdm_executor *e) {
+  if (tdm_executor_is_foreign(e)) return TDM_FORKED;
+  if (tdm_load_relaxed(&e->closing)) return TDM_CLOSED;
+  if (tdm_load_acquire(&e->broken)) return TDM_BROKEN;
+  return TDM_OK;
+}
+
+static int is_full(tdm_executor *e) {
+  size_t limit = e->settings.queue_limit;
+  return limit != 0 && tdm_load_total(&e->queued) >= limit;
+}
+
+int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
+  int err = refusal(e);
+  if (err != TDM_OK) return err;
+  if (is_full(e)) return TDM_FULL;
+  t->executor = e;
+  t->bytes_in = t->payload.n;
+  t->queued = tdm_clock_now();
+  uint32_t items = t->items;
+  tdm_port_sent(t);
+  if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
+  err = e->ops->submit(e, t);
+  if (err == TDM_OK) {
+    e->submitted += items;
+    return TDM_OK;
+  }
+  if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
+  tdm_port_unsent(t);
+  return err;
+}
+
+static tdm_worker *caller_of(tdm_executor *e) {
+  if (e->caller != NULL) return e->caller;
+  tdm_worker *w = tdm_mem_new(sizeof *w);
+  if (w == NULL) return NULL;
+  tdm_worker_init(w, e->runner, 0, e->ops->kind, e->settings.name);
+  return e->caller = w;
+}
+
+int tdm_executor_run_here(tdm_executor *e, tdm_task *t) {
+  int err = refusal(e);
+  if (err != TDM_OK) return err;
+  tdm_worker *w = caller_of(e);
+  if (w == NULL) return TDM_NOMEM;
+  t->executor = e;
+  t->bytes_in = t->payload.n;
+  t->queued = tdm_clock_now();
+  e->submitted += t->items;
+  tdm_port_sent(t);
+  if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
+  tdm_executor_prepare(e, w);
+  tdm_time now = tdm_clock_now();
+  tdm_executor_run(e, w, t, &now);
+  tdm_port_deliver(t);
+  return TDM_OK;
+}
+
+static void note_cancelled(tdm_executor *e, tdm_task *t) {
+  e->cancelled += t->items;
+  tdm_payload_fini(&t->payload);
+  if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
+}
+
+int tdm_executor_try_cancel(tdm_task *t) {
+  if (!tdm_task_try_cancel(t)) return 0;
+  if (t->executor != NULL) note_cancelled(t->executor, t);
+  tdm_port_settle(t);
+  return 1;
+}
+
+size_t tdm_executor_cancel_pending(tdm_executor *e) {
+  size_t n = 0;
+  tdm_task *t = e->ops->recall(e), *next;
+  for (; t != NULL; t = next) {
+    next = t->next;
+    if (tdm_executor_try_cancel(t)) n += t->items;
+    tdm_port_deliver(t);
+  }
+  tdm_port_drain(e->port);
+  return n;
+}
+
+void tdm_executor_close(tdm_executor *e) {
+  if (tdm_executor_is_foreign(e)) return;
+  tdm_store_total(&e->closing, 1);
+  e->ops->close(e);
+}
+
+void tdm_executor_interrupt(tdm_executor *e) {
+  if (tdm_executor_is_foreign(e)) return;
+  tdm_store_total(&e->interrupting, 1);
+  e->ops->interrupt(e);
+}
+
+int tdm_executor_is_over(tdm_executor *e) { return e->ops->is_over(e); }
+
+int tdm_executor_is_foreign(const tdm_executor *e) {
+  return e->fork_generation != tdm_fork_generation();
+}
+
+void tdm_executor_free(tdm_executor *e) {
+  if (e->caller != NULL) tdm_worker_fini(e->caller);
+  tdm_mem_free(e->caller);
+  e->runner->release(e->recipe);
+  tdm_buf_fini(&e->cause);
+  e->ops->free(e);
+}
+
+void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
+  if (e->caller != NULL) tdm_tally_merge(sum, &e->caller->tally);
+  e->ops->tally(e, sum);
+}
+
+/* --- by whoever runs tasks ------------------------------------------------ */
+
+/* The first failure is the cause; `breaking` keeps a second one off it. */
+static void break_for(tdm_executor *e, tdm_buf *why) {
+  int none = 0;
+  if (!tdm_cas_total(&e->breaking, &none, 1)) return;
+  e->cause = *why;
+  *why = (tdm_buf){0};
+  tdm_store_release(&e->broken, 1);
+}
+
+static int is_worn_out(const tdm_executor *e, const tdm_worker *w) {
+  uint64_t limit = e->settings.max_tasks_per_worker;
+  return limit != 0 && w->tasks_in_vm >= limit;
+}
+
+int tdm_executor_prepare(tdm_executor *e, tdm_worker *w) {
+  if (w->vm != NULL && is_worn_out(e, w)) {
+    tdm_worker_close(w);
+    tdm_bump(&w->tally.restarts, 1);
+  }
+  if (w->vm != NULL || tdm_load_acquire(&e->broken)) return TDM_OK;
+  tdm_buf why = {0};
+  int err = tdm_worker_open(w, e->recipe, &why);
+  if (err == TDM_BROKEN) break_for(e, &why);
+  tdm_buf_fini(&why);
+  return err == TDM_BROKEN ? TDM_OK : err;
+}
+
+static int claim(tdm_executor *e, tdm_task *t) {
+  if (!tdm_task_claim(t)) return 0;
+  if (e->settings.queue_limit != 0) {
+    tdm_sub_total(&e->queued, (size_t)1);
+    tdm_port_nudge(e->port);
+  }
+  return 1;
+}
+
+int tdm_executor_run(tdm_executor *e, tdm_worker *w, tdm_task *t,
+                     tdm_time *now) {
+  if (!claim(e, t)) return 0;
+  tdm_store_total(&w->ctl.cancelled, 0);
+  if (tdm_load_total(&e->interrupting)) tdm_store_total(&w->ctl.cancelled, 1);
+  if (w->vm != NULL && !tdm_load_acquire(&e->broken))
+    *now = tdm_worker_run(w, t, *now);
+  else
+    tdm_worker_refuse(w, t, &e->cause);
+  return 1;
+}

@@ -1,0 +1,140 @@
+/* executor.h -- what runs tasks: the one interface over all kinds of pools.
+ *
+ *   submitting thread        executor                    worker
+ *   ----------------------------------------------------------------------
+ *   submit(task) ----------> inbox -> queue ----claim--> runner->run
+ *   port: drain <------------------------------deliver-- outcome, bytes
+ *
+ * Owns:    its recipe, its workers, and the tasks between submit and deliver.
+ * Threads: the thread of the port that it was made for; `note_…` by workers.
+ * Locks:   CREW and QUEUE of its own, never while calling out.
+ * Blocks:  nothing but where a kind's `submit` runs the task itself (serial).
+ *          Waiting is done on the port.
+ */
+#ifndef TDM_EXECUTOR_H
+#define TDM_EXECUTOR_H
+
+#include "buf.h"
+#include "port.h"
+#include "runner.h"
+#include "tally.h"
+#include "worker.h"
+
+#define TDM_MAX_WORKERS 65535
+
+typedef struct tdm_executor tdm_executor;
+
+typedef struct tdm_settings {
+  unsigned max_workers;          /* 1 .. TDM_MAX_WORKERS */
+  uint64_t max_tasks_per_worker; /* 0: no limit */
+  size_t queue_limit;            /* most pending tasks; 0: no limit */
+  tdm_time spin;                 /* ns an idle worker looks before it sleeps */
+  char name[48];
+} tdm_settings;
+
+typedef struct tdm_executor_ops {
+  const char *kind; /* "thread", "serial" */
+
+  /* Takes over the task. On an error it was not taken. */
+  int (*submit)(tdm_executor *e, tdm_task *t);
+
+  /* Takes out all tasks that no worker has taken: a list linked by `next`. */
+  tdm_task *(*recall)(tdm_executor *e);
+
+  int (*resize)(tdm_executor *e, unsigned n);
+
+  /* `closing` was set: workers end once nothing is left to run. */
+  void (*close)(tdm_executor *e);
+
+  /* Tells all running tasks to end; new ones are told from the start. */
+  void (*interrupt)(tdm_executor *e);
+
+  /* Have all workers ended? Then nothing is away but what is on its way. */
+  int (*is_over)(tdm_executor *e);
+
+  /* Frees it; only when it is over. Blocks for the threads' last steps. */
+  void (*free)(tdm_executor *e);
+
+  /* Fills in up to `max` workers; how many there are. */
+  size_t (*workers)(tdm_executor *e, tdm_worker_view *views, size_t max);
+
+  /* Adds what all workers did. */
+  void (*tally)(tdm_executor *e, tdm_tally *sum);
+} tdm_executor_ops;
+
+struct tdm_executor {
+  const tdm_executor_ops *ops;
+  tdm_settings settings;
+  const tdm_runner *runner;
+  void *recipe;
+  tdm_port *port;
+  unsigned fork_generation;
+  tdm_time made;
+  /* of the port's thread */
+  uint64_t submitted, cancelled; /* items */
+  tdm_worker *caller;            /* runs what a full queue hands back */
+  /* of all */
+  atomic_int closing;
+  atomic_int interrupting;
+  atomic_int breaking; /* somebody writes `cause` */
+  atomic_int broken;   /* `cause` is set and constant from now on */
+  tdm_buf cause;       /* payload of the failure that broke it */
+  atomic_uint missing; /* workers that could not be started */
+  atomic_size_t queued; /* kept only where queue_limit is set */
+};
+
+/* Makes one. On success it owns the recipe. Starts no worker. */
+int tdm_threads_new(const tdm_settings *s, const tdm_runner *r, void *recipe,
+                    tdm_port *port, tdm_executor **out);
+int tdm_serial_new(const tdm_settings *s, const tdm_runner *r, void *recipe,
+                   tdm_port *port, tdm_executor **out);
+
+/* Hands a fresh task of the port to the executor. TDM_OK; TDM_CLOSED,
+ * TDM_FORKED, TDM_BROKEN (see cause), TDM_FULL, TDM_LIMIT or TDM_NOMEM: then
+ * it was not taken. */
+int tdm_executor_submit(tdm_executor *e, tdm_task *t);
+
+/* Runs the task here and now, in a virtual machine kept for that, as a full
+ * queue with the rule "caller" wants it. Same errors but TDM_FULL. */
+int tdm_executor_run_here(tdm_executor *e, tdm_task *t);
+
+/* Cancels the task if it has not started. True if it did. */
+int tdm_executor_try_cancel(tdm_task *t);
+
+/* Cancels all tasks of this executor that have not started; how many items. */
+size_t tdm_executor_cancel_pending(tdm_executor *e);
+
+/* No more tasks; workers end when all is done. */
+void tdm_executor_close(tdm_executor *e);
+
+/* Tells all running tasks to end. */
+void tdm_executor_interrupt(tdm_executor *e);
+
+int tdm_executor_is_over(tdm_executor *e);
+
+/* Does it belong to a process that forked us? */
+int tdm_executor_is_foreign(const tdm_executor *e);
+
+/* Frees it; only when over. */
+void tdm_executor_free(tdm_executor *e);
+
+/* Adds up what was done. */
+void tdm_executor_tally(tdm_executor *e, tdm_tally *sum);
+
+/* For the kinds: the parts that all share. */
+void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
+                       const tdm_settings *s, const tdm_runner *r,
+                       tdm_port *port);
+
+/* Sees to it that the worker can run: opens its virtual machine where it is
+ * not open, and a fresh one where it has done its share. A failing initializer
+ * breaks the pool, which is not an error here: run will refuse the tasks. */
+int tdm_executor_prepare(tdm_executor *e, tdm_worker *w);
+
+/* Claims a task that came off the queue and runs it to its outcome; the caller
+ * delivers it. A broken pool fails it instead. False: it was cancelled. *now
+ * is the time before and after. */
+int tdm_executor_run(tdm_executor *e, tdm_worker *w, tdm_task *t,
+                     tdm_time *now);
+
+#endif

@@ -1,0 +1,30 @@
+/* lock.h -- mutexes with a rank.
+ *
+ * A thread takes locks in rising rank only, which a debug build asserts; that
+ * is why the core cannot deadlock on its own locks. Nothing calls out of the
+ * core (runner, settle, wake) while it holds one.
+ *
+ * Blocks: tdm_mutex_lock, for the few instructions that holders take.
+ */
+#ifndef TDM_LOCK_H
+#define TDM_LOCK_H
+
+#include <pthread.h>
+
+enum tdm_rank {
+  TDM_RANK_CREW = 1, /* who works, who sleeps */
+  TDM_RANK_QUEUE,    /* what waits; a leaf */
+};
+
+typedef struct tdm_mutex {
+  pthread_mutex_t m;
+  unsigned rank;
+} tdm_mutex;
+
+/* TDM_OK or TDM_NOMEM. */
+int tdm_mutex_init(tdm_mutex *m, enum tdm_rank rank);
+void tdm_mutex_fini(tdm_mutex *m);
+void tdm_mutex_lock(tdm_mutex *m);
+void tdm_mutex_unlock(tdm_mutex *m);
+
+#endif

@@ -1,0 +1,33 @@
+/* park.h -- a place where one thread sleeps until it is woken.
+ *
+ * A place holds at most one notice. `wait` takes the notice, sleeping until it
+ * is there; `wake` leaves it, and costs a system call only when somebody
+ * sleeps. A notice may be left over from an earlier round, so who waits checks
+ * its condition again.
+ *
+ * Owns:    nothing. All zero bits are an empty place.
+ * Threads: one waits, any wake. After `wake` the place may be gone: the waker
+ *          does not touch it again except in the wake system call itself,
+ *          which tolerates a freed address.
+ * Blocks:  tdm_park_wait, until its deadline.
+ *
+ * Linux: a futex. Elsewhere a mutex and condition variable would do, in this
+ * file alone.
+ */
+#ifndef TDM_PARK_H
+#define TDM_PARK_H
+
+#include "atomic.h"
+#include "clock.h"
+
+typedef struct tdm_park {
+  atomic_uint word;
+} tdm_park;
+
+/* TDM_OK: took a notice. TDM_TIMEOUT: the deadline passed; it is the past for
+ * a poll. TDM_INTR: a signal handler ran. */
+int tdm_park_wait(tdm_park *p, tdm_time deadline);
+
+void tdm_park_wake(tdm_park *p);
+
+#endif

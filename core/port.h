@@ -1,0 +1,91 @@
+/* port.h -- where the tasks of one submitting state live and come back to.
+ *
+ *     port thread                          workers
+ *     new_task -> (executor) ------------> claim, run
+ *     drain    <- back (inbox) <---------- deliver
+ *
+ * A Lua state has one port. Tasks are then plain objects of one thread: only
+ * their way out and back crosses threads.
+ *
+ * Owns:    the tasks (slots) and the descriptor of tdm_port_fileno.
+ * Threads: deliver and nudge: any. All else: the thread that runs the state.
+ * Locks:   none. Blocks: tdm_port_wait, until its deadline.
+ */
+#ifndef TDM_PORT_H
+#define TDM_PORT_H
+
+#include <stdalign.h>
+
+#include "inbox.h"
+#include "park.h"
+#include "slab.h"
+#include "task.h"
+
+typedef struct tdm_port {
+  /* workers push here */
+  alignas(64) tdm_inbox back;
+  /* what the port's thread waits for, see tdm_port_wait */
+  alignas(64) _Atomic(uintptr_t) want;
+  atomic_int countdown;
+  atomic_int fd; /* -1 until somebody asked for it */
+  tdm_park park;
+  /* of the port's thread alone */
+  alignas(64) tdm_slab slab;
+  size_t away;             /* tasks marked TDM_AWAY */
+  size_t watched;          /* tasks marked TDM_WATCHED, not yet ready */
+  tdm_task *ready;         /* settled and watched, in order of settling */
+  tdm_task **ready_last;
+  int submit_woke;         /* the last submit had to wake a worker */
+} tdm_port;
+
+/* NULL when out of memory. */
+tdm_port *tdm_port_new(void);
+
+/* Frees the port and its tasks. Where a task is still away (its executor could
+ * not be joined) nothing is freed: the worker may yet write to it. */
+void tdm_port_free(tdm_port *p);
+
+/* A pending task with one handle, or NULL. */
+tdm_task *tdm_port_new_task(tdm_port *p);
+
+/* Gives up one handle. The slot is free once no handle is left and the task is
+ * not away. */
+void tdm_port_release(tdm_task *t);
+
+/* The task goes to, or never reached, an executor. */
+void tdm_port_sent(tdm_task *t);
+void tdm_port_unsent(tdm_task *t);
+
+/* Marks a task final without an executor's help: cancelled, or settled by the
+ * port's thread itself. */
+void tdm_port_settle(tdm_task *t);
+
+/* Takes in all tasks that came back. How many. */
+size_t tdm_port_drain(tdm_port *p);
+
+/* Takes the next settled task that is watched off the ready list, or NULL. It
+ * is no longer watched. */
+tdm_task *tdm_port_try_ready(tdm_port *p);
+
+/* Watch a task: once settled, or at once, it goes on the ready list. */
+void tdm_port_watch(tdm_task *t);
+
+/* Returns when there is something to drain: at once where there is already;
+ * else when `target` came back or, with a NULL target, when `count` more tasks
+ * have. May return early. `spin`: nanoseconds to look for it before sleeping.
+ * TDM_OK, TDM_TIMEOUT, TDM_INTR. */
+int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
+                  tdm_time deadline, tdm_time spin);
+
+/* By a worker: the task goes home. It is no longer the worker's. */
+void tdm_port_deliver(tdm_task *t);
+
+/* By a worker: wakes the port's thread, whatever it waits for. */
+void tdm_port_nudge(tdm_port *p);
+
+/* A descriptor that is readable from when a task comes back until
+ * tdm_port_clear_fd. Negative: TDM_LIMIT. */
+int tdm_port_fileno(tdm_port *p);
+void tdm_port_clear_fd(tdm_port *p);
+
+#endif

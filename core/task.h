@@ -1,0 +1,109 @@
+/* task.h -- one call on its way to a worker and back.
+ *
+ *     PENDING --claim--> RUNNING --> DONE | FAILED
+ *        '-----cancel----> CANCELLED
+ *
+ * The state leaves PENDING by one compare-and-swap, so that a worker's claim
+ * and a cancel exclude each other; whoever loses leaves the task alone. The
+ * outcome is written by the worker alone and seen by others only when the task
+ * has come back to its port.
+ *
+ * Owns:    its payload: the arguments until a worker has run it, then the
+ *          result, or the error, of the call.
+ * Threads: the fields are in groups by who may touch them when.
+ */
+#ifndef TDM_TASK_H
+#define TDM_TASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "atomic.h"
+#include "buf.h"
+#include "clock.h"
+#include "func.h"
+
+struct tdm_executor;
+struct tdm_port;
+
+enum tdm_state {
+  TDM_PENDING,
+  TDM_RUNNING,
+  TDM_DONE,
+  TDM_FAILED,
+  TDM_CANCELLED,
+};
+
+#define TDM_INLINE 24 /* bytes that need no block of their own */
+
+typedef struct tdm_payload {
+  size_t n;
+  union {
+    char bytes[TDM_INLINE]; /* n <= TDM_INLINE */
+    char *block;            /* else */
+  } at;
+} tdm_payload;
+
+/* The port's marks. Only its own thread reads or writes them. */
+enum tdm_mark {
+  TDM_AWAY = 1,    /* an executor has the task */
+  TDM_SETTLED = 2, /* the state is final and known here */
+  TDM_WATCHED = 4, /* a callback waits for it, or it is on the ready list */
+};
+
+typedef struct tdm_task {
+  struct tdm_task *next; /* link of the one list that it is on */
+  tdm_func *func;
+  union { /* until it settles; then, where it is watched, */
+    struct tdm_executor *executor;
+    struct tdm_task *next_ready; /* link of the port's ready list */
+  };
+  struct tdm_port *port;
+  tdm_payload payload;
+  size_t bytes_in, bytes_out; /* size of the arguments, of the outcome */
+  tdm_time queued; /* when it was submitted */
+  union {          /* in a queue; then from the claim on */
+    struct tdm_task *child;
+    tdm_time started;
+  };
+  union {
+    uint64_t seq;
+    tdm_time finished;
+  };
+  float cpu;         /* seconds of CPU time of the run */
+  int32_t priority;  /* higher first */
+  uint32_t items;    /* calls that it carries: 1, or the items of a chunk */
+  uint32_t failed;   /* of these, how many failed: the runner's count */
+  uint16_t worker;   /* who ran it, from 1 */
+  uint8_t job;       /* how the runner shall run it; nothing to the core */
+  uint8_t attempt;   /* from 1 */
+  _Atomic(uint8_t) state;
+  uint8_t marks; /* enum tdm_mark */
+  uint16_t handles;
+} tdm_task;
+
+static inline const char *tdm_payload_bytes(const tdm_payload *p) {
+  return p->n <= TDM_INLINE ? p->at.bytes : p->at.block;
+}
+
+/* Frees the block, if there is one; the payload is then empty. */
+void tdm_payload_fini(tdm_payload *p);
+
+/* Takes the bytes of `b`: a copy where they are few, the block itself where
+ * they are many (b is then empty), and the payload's old bytes go. TDM_OK or
+ * TDM_NOMEM (nothing changed). */
+int tdm_payload_take(tdm_payload *p, tdm_buf *b);
+
+/* PENDING -> RUNNING, by a worker. False: somebody cancelled it. */
+static inline int tdm_task_claim(tdm_task *t) {
+  uint8_t pending = TDM_PENDING;
+  return tdm_cas_total(&t->state, &pending, (uint8_t)TDM_RUNNING);
+}
+
+/* PENDING -> CANCELLED, by its port's thread. False: it has started. */
+static inline int tdm_task_try_cancel(tdm_task *t) {
+  uint8_t pending = TDM_PENDING;
+  return tdm_cas_total(&t->state, &pending, (uint8_t)TDM_CANCELLED);
+}
+
+#endif

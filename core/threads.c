@@ -1,0 +1,516 @@
+/* threads.c -- the executor of threads in this process.
+ *
+ * A worker is always one of: running a task; searching, that is looking for
+ * one, perhaps spinning; sleeping on the stack of sleepers. The pair (how many
+ * search, how many sleep) lives in one atomic word, `idle`. Who adds work wakes
+ * somebody only if nobody searches; a searcher that finds work and leaves more
+ * behind wakes the next. See DESIGN.md, "Sleep and wake", for why no task is
+ * ever left lying while somebody sleeps.
+ *
+ * Locks: QUEUE for the queue; CREW for the lists of workers and sleepers.
+ */
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cpu.h"
+#include "error.h"
+#include "executor.h"
+#include "inbox.h"
+#include "lock.h"
+#include "mem.h"
+#include "queue.h"
+
+/* Nested string.gsub in Lua overflows a 256 KiB stack before Lua notices. */
+#ifdef TDM_DEBUG
+#define STACK_SIZE ((size_t)4 * 1024 * 1024)
+#else
+#define STACK_SIZE ((size_t)1024 * 1024)
+#endif
+
+/* After a failure to start a worker, no new try for so long. */
+#define START_AGAIN_AFTER (TDM_SECOND)
+
+typedef struct threads threads;
+
+typedef struct member {
+  tdm_worker worker;
+  threads *pool;
+  pthread_t thread;
+  atomic_int tid;
+  tdm_park park;
+  /* under CREW */
+  struct member *next;            /* all members, or all that have left */
+  struct member *above, *below;   /* the stack of sleepers */
+  int asleep;                     /* on that stack */
+} member;
+
+struct threads {
+  tdm_executor base;
+  unsigned cpus;
+  alignas(64) tdm_inbox inbox;
+  alignas(64) atomic_uint_least64_t idle; /* searching << 32 | sleeping */
+  atomic_int urgent;         /* the inbox has a task with a priority */
+  alignas(64) tdm_mutex queue_lock;
+  tdm_queue queue;
+  alignas(64) tdm_mutex crew_lock;
+  member *members, *left, *top_sleeper;
+  unsigned last_id, leaving;
+  tdm_time start_after;
+  tdm_tally past; /* of those who left */
+  atomic_uint alive;
+  atomic_uint target; /* max_workers */
+};
+
+#define SEARCHING (UINT64_C(1) << 32)
+#define SLEEPING UINT64_C(1)
+#define searching_in(idle) ((unsigned)((idle) >> 32))
+#define sleeping_in(idle) ((unsigned)((idle) & 0xffffffffu))
+
+/* --- the queue ------------------------------------------------------------ */
+
+static int has_work(threads *p) {
+  return tdm_queue_size(&p->queue) != 0 || tdm_inbox_has(&p->inbox);
+}
+
+static tdm_task *try_take(threads *p) {
+  if (!has_work(p)) return NULL;
+  tdm_mutex_lock(&p->queue_lock);
+  /* Looking into the inbox disturbs who submits, so not each time. */
+  if (tdm_queue_size(&p->queue) == 0 ||
+      (tdm_load_relaxed(&p->urgent) && tdm_swap_total(&p->urgent, 0)))
+    tdm_queue_push_all(&p->queue, tdm_inbox_take(&p->inbox));
+  tdm_task *t = tdm_queue_try_pop(&p->queue);
+  tdm_mutex_unlock(&p->queue_lock);
+  return t;
+}
+
+static void put(threads *p, tdm_task *t) {
+  int urgent = t->priority != 0;
+  tdm_inbox_push(&p->inbox, t);
+  if (urgent) tdm_store_total(&p->urgent, 1);
+}
+
+static tdm_task *threads_recall(tdm_executor *e) {
+  threads *p = (threads *)e;
+  tdm_task *list = NULL, *t;
+  tdm_mutex_lock(&p->queue_lock);
+  tdm_queue_push_all(&p->queue, tdm_inbox_take(&p->inbox));
+  while ((t = tdm_queue_try_pop(&p->queue)) != NULL) {
+    t->next = list;
+    list = t;
+  }
+  tdm_mutex_unlock(&p->queue_lock);
+  return list;
+}
+
+/* --- who sleeps ----------------------------------------------------------- */
+
+static void push_sleeper_locked(threads *p, member *m) {
+  m->asleep = 1;
+  m->above = NULL;
+  m->below = p->top_sleeper;
+  if (m->below != NULL) m->below->above = m;
+  p->top_sleeper = m;
+  tdm_add_total(&p->idle, SLEEPING - SEARCHING);
+}
+
+/* From sleeping to searching: by who wakes it, or by itself. */
+static void remove_sleeper_locked(threads *p, member *m) {
+  m->asleep = 0;
+  if (m->below != NULL) m->below->above = m->above;
+  if (m->above != NULL)
+    m->above->below = m->below;
+  else
+    p->top_sleeper = m->below;
+  tdm_add_total(&p->idle, SEARCHING - SLEEPING);
+}
+
+static void wake_all(threads *p) {
+  for (;;) {
+    tdm_mutex_lock(&p->crew_lock);
+    member *m = p->top_sleeper;
+    if (m != NULL) remove_sleeper_locked(p, m);
+    tdm_mutex_unlock(&p->crew_lock);
+    if (m == NULL) return;
+    tdm_park_wake(&m->park);
+  }
+}
+
+static int start_member(threads *p);
+
+static int is_short_of_workers(threads *p) {
+  return tdm_load_relaxed(&p->alive) < tdm_load_relaxed(&p->target);
+}
+
+/* A worker could not be had: the pool goes on with fewer for a while. */
+static void note_missing(threads *p) {
+  unsigned alive = tdm_load_relaxed(&p->alive);
+  tdm_store_relaxed(&p->base.missing, tdm_load_relaxed(&p->target) - alive);
+  tdm_mutex_lock(&p->crew_lock);
+  p->start_after = tdm_clock_now() + START_AGAIN_AFTER;
+  tdm_mutex_unlock(&p->crew_lock);
+}
+
+static void try_again_at_once(threads *p) {
+  tdm_mutex_lock(&p->crew_lock);
+  p->start_after = 0;
+  tdm_mutex_unlock(&p->crew_lock);
+}
+
+/* There is work: sees to it that somebody searches. True if that took a wake
+ * or a start. */
+static int call_somebody(threads *p) {
+  uint64_t idle = tdm_load_total(&p->idle);
+  if (searching_in(idle) != 0) return 0;
+  if (sleeping_in(idle) == 0) {
+    if (is_short_of_workers(p)) start_member(p);
+    return 1;
+  }
+  tdm_mutex_lock(&p->crew_lock);
+  member *m = p->top_sleeper;
+  if (m != NULL) remove_sleeper_locked(p, m);
+  tdm_mutex_unlock(&p->crew_lock);
+  if (m != NULL) tdm_park_wake(&m->park);
+  return 1;
+}
+
+static void stop_searching(threads *p) {
+  uint64_t before = tdm_sub_total(&p->idle, SEARCHING);
+  if (searching_in(before) == 1 && has_work(p)) call_somebody(p);
+}
+
+/* Sleeps unless there is work. Searching before and after. */
+static void sleep_until_called(threads *p, member *m) {
+  tdm_mutex_lock(&p->crew_lock);
+  push_sleeper_locked(p, m);
+  tdm_mutex_unlock(&p->crew_lock);
+  /* Published that we sleep, then looked for work; a submitter publishes work,
+   * then looks for sleepers. So at least one sees the other. */
+  if (has_work(p) || tdm_load_total(&p->base.closing)) {
+    tdm_mutex_lock(&p->crew_lock);
+    int was_asleep = m->asleep;
+    if (was_asleep) remove_sleeper_locked(p, m);
+    tdm_mutex_unlock(&p->crew_lock);
+    if (was_asleep) return;
+  }
+  tdm_worker_before_sleep(&m->worker);
+  while (tdm_park_wait(&m->park, TDM_FOREVER) != TDM_OK) continue;
+  tdm_worker_after_sleep(&m->worker);
+}
+
+/* --- a worker's life ------------------------------------------------------ */
+
+/* May one more leave, so that `least` remain? If so it counts as leaving. */
+static int try_leave(threads *p, unsigned least) {
+  tdm_mutex_lock(&p->crew_lock);
+  int may = tdm_load_relaxed(&p->alive) - p->leaving > least;
+  if (may) p->leaving++;
+  tdm_mutex_unlock(&p->crew_lock);
+  return may;
+}
+
+static int shall_leave(threads *p) {
+  if (tdm_load_total(&p->base.closing))
+    return !has_work(p) && try_leave(p, 0);
+  unsigned target = tdm_load_relaxed(&p->target);
+  return tdm_load_relaxed(&p->alive) > target && try_leave(p, target);
+}
+
+/* Where workers outnumber the processors, only one may spin. */
+static int may_spin(threads *p) {
+  return tdm_load_relaxed(&p->alive) < p->cpus ||
+         searching_in(tdm_load_relaxed(&p->idle)) <= 1;
+}
+
+/* Looks for work for a while. NULL: found none. */
+static tdm_task *spin_for_task(threads *p) {
+  tdm_time spin = p->base.settings.spin;
+  if (spin <= 0 || !may_spin(p)) return NULL;
+  tdm_time until = tdm_clock_now() + spin;
+  do {
+    for (int i = 0; i < 64; i++) {
+      tdm_task *t = try_take(p);
+      if (t != NULL) return t;
+      tdm_pause();
+    }
+    sched_yield();
+  } while (tdm_clock_now() < until && may_spin(p) &&
+           !tdm_load_relaxed(&p->base.closing));
+  return NULL;
+}
+
+static void collect_garbage(threads *p, member *m) {
+  if (m->worker.vm == NULL) return;
+  /* May take long: meanwhile others shall be called, so this is no search. */
+  stop_searching(p);
+  p->base.runner->idle(m->worker.vm);
+  tdm_add_total(&p->idle, SEARCHING);
+}
+
+/* The next task, or NULL when the worker shall leave. Searching before; not
+ * after. */
+static tdm_task *search(threads *p, member *m) {
+  for (;;) {
+    tdm_task *t = try_take(p);
+    if (t == NULL) t = spin_for_task(p);
+    if (t != NULL) {
+      stop_searching(p);
+      return t;
+    }
+    if (shall_leave(p)) {
+      stop_searching(p);
+      return NULL;
+    }
+    collect_garbage(p, m);
+    sleep_until_called(p, m);
+  }
+}
+
+/* The worker has no virtual machine for want of memory. Where there are others
+ * it gives the task to them and leaves. */
+static int try_give_up(threads *p, tdm_task *t) {
+  if (!try_leave(p, 1)) return 0;
+  note_missing(p);
+  put(p, t);
+  call_somebody(p);
+  return 1;
+}
+
+/* Runs tasks until there is none at once. True: go on; searching. False: this
+ * worker cannot work and has given its task back; not searching. */
+static int work(threads *p, member *m, tdm_task *t) {
+  tdm_worker *w = &m->worker;
+  tdm_time now = tdm_clock_now();
+  while (t != NULL) {
+    int err = tdm_executor_prepare(&p->base, w);
+    if (err != TDM_OK && try_give_up(p, t)) return 0;
+    if (w->tasks_in_vm == 0) now = tdm_clock_now();
+    tdm_executor_run(&p->base, w, t, &now);
+    /* The next one is taken before this one goes home, so that whoever gets
+     * this one finds the worker searching, if it is idle. */
+    tdm_task *next = try_take(p);
+    if (next == NULL) tdm_add_total(&p->idle, SEARCHING);
+    tdm_port_deliver(t);
+    t = next;
+  }
+  return 1;
+}
+
+static void leave(threads *p, member *m) {
+  tdm_worker_fini(&m->worker);
+  tdm_mutex_lock(&p->crew_lock);
+  tdm_tally_merge(&p->past, &m->worker.tally);
+  member **at = &p->members;
+  while (*at != m) at = &(*at)->next;
+  *at = m->next;
+  m->next = p->left;
+  p->left = m;
+  tdm_port *port = p->base.port;
+  /* From here on the pool may be gone as soon as this thread has ended. */
+  p->leaving--;
+  unsigned before = tdm_sub_total(&p->alive, 1u);
+  tdm_mutex_unlock(&p->crew_lock);
+  if (before == 1) tdm_port_nudge(port);
+}
+
+static void name_thread(const threads *p, const member *m) {
+  char name[64];
+  /* The kernel keeps 15 bytes: the number must not be cut off. */
+  snprintf(name, sizeof name, "%.9s-%u", p->base.settings.name,
+           m->worker.ctl.worker);
+  name[15] = '\0';
+  pthread_setname_np(pthread_self(), name);
+}
+
+static void *member_main(void *arg) {
+  member *m = arg;
+  threads *p = m->pool;
+  tdm_store_relaxed(&m->tid, (int)syscall(SYS_gettid));
+  name_thread(p, m);
+  tdm_task *t;
+  while ((t = search(p, m)) != NULL)
+    if (!work(p, m, t)) break;
+  leave(p, m);
+  return NULL;
+}
+
+/* --- starting one --------------------------------------------------------- */
+
+/* A thread that takes no signal but those of its own faults. */
+static int create_thread(pthread_t *thread, void *arg) {
+  sigset_t all, old;
+  pthread_attr_t attr;
+  if (pthread_attr_init(&attr) != 0) return TDM_NOMEM;
+  pthread_attr_setstacksize(&attr, STACK_SIZE);
+  sigfillset(&all);
+  sigdelset(&all, SIGSEGV);
+  sigdelset(&all, SIGBUS);
+  sigdelset(&all, SIGFPE);
+  sigdelset(&all, SIGILL);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  int err = pthread_create(thread, &attr, member_main, arg);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  pthread_attr_destroy(&attr);
+  return err == 0 ? TDM_OK : TDM_LIMIT;
+}
+
+static int add_member(threads *p) {
+  member *m = tdm_mem_zero(sizeof *m);
+  if (m == NULL) return TDM_NOMEM;
+  m->pool = p;
+  tdm_mutex_lock(&p->crew_lock);
+  tdm_worker_init(&m->worker, p->base.runner, ++p->last_id, p->base.ops->kind,
+                  p->base.settings.name);
+  m->next = p->members;
+  p->members = m;
+  int err = create_thread(&m->thread, m);
+  if (err != TDM_OK) p->members = m->next;
+  tdm_mutex_unlock(&p->crew_lock);
+  if (err != TDM_OK) tdm_mem_free(m);
+  return err;
+}
+
+/* Starts a worker, if one may be started. TDM_OK also where none may. It counts
+ * as searching from the moment that its place is taken. */
+static int start_member(threads *p) {
+  tdm_mutex_lock(&p->crew_lock);
+  int may = is_short_of_workers(p) && tdm_clock_now() >= p->start_after;
+  if (may) {
+    tdm_add_total(&p->alive, 1u);
+    tdm_add_total(&p->idle, SEARCHING);
+  }
+  tdm_mutex_unlock(&p->crew_lock);
+  if (!may) return TDM_OK;
+  int err = add_member(p);
+  if (err == TDM_OK) return TDM_OK;
+  tdm_sub_total(&p->idle, SEARCHING);
+  tdm_sub_total(&p->alive, 1u);
+  note_missing(p);
+  return err;
+}
+
+/* --- the interface -------------------------------------------------------- */
+
+/* Frees what remains of the workers that have left. */
+static void reap(threads *p) {
+  tdm_mutex_lock(&p->crew_lock);
+  member *m = p->left;
+  p->left = NULL;
+  tdm_mutex_unlock(&p->crew_lock);
+  while (m != NULL) {
+    member *next = m->next;
+    pthread_join(m->thread, NULL);
+    tdm_mem_free(m);
+    m = next;
+  }
+}
+
+static int threads_submit(tdm_executor *e, tdm_task *t) {
+  threads *p = (threads *)e;
+  if (tdm_load_relaxed(&p->alive) == 0) {
+    try_again_at_once(p);
+    int err = start_member(p);
+    if (err != TDM_OK) return err;
+  }
+  tdm_port *port = t->port;
+  put(p, t);
+  port->submit_woke = call_somebody(p);
+  return TDM_OK;
+}
+
+static int threads_resize(tdm_executor *e, unsigned n) {
+  threads *p = (threads *)e;
+  e->settings.max_workers = n;
+  tdm_store_total(&p->target, n);
+  tdm_store_relaxed(&e->missing, 0);
+  try_again_at_once(p);
+  if (tdm_load_relaxed(&p->alive) > n) wake_all(p);
+  if (has_work(p)) call_somebody(p);
+  reap(p);
+  return TDM_OK;
+}
+
+static void threads_close(tdm_executor *e) { wake_all((threads *)e); }
+
+static void threads_interrupt(tdm_executor *e) {
+  threads *p = (threads *)e;
+  tdm_mutex_lock(&p->crew_lock);
+  for (member *m = p->members; m != NULL; m = m->next)
+    tdm_ctl_cancel(&m->worker.ctl);
+  tdm_mutex_unlock(&p->crew_lock);
+}
+
+static int threads_is_over(tdm_executor *e) {
+  return tdm_load_total(&e->closing) &&
+         tdm_load_total(&((threads *)e)->alive) == 0;
+}
+
+static void threads_free(tdm_executor *e) {
+  threads *p = (threads *)e;
+  reap(p);
+  tdm_mutex_fini(&p->queue_lock);
+  tdm_mutex_fini(&p->crew_lock);
+  tdm_mem_free(p);
+}
+
+static size_t threads_workers(tdm_executor *e, tdm_worker_view *views,
+                              size_t max) {
+  threads *p = (threads *)e;
+  size_t n = 0;
+  tdm_mutex_lock(&p->crew_lock);
+  for (member *m = p->members; m != NULL; m = m->next, n++) {
+    if (n >= max) continue;
+    tdm_worker_look(&m->worker, &views[n]);
+    views[n].tid = tdm_load_relaxed(&m->tid);
+  }
+  tdm_mutex_unlock(&p->crew_lock);
+  return n;
+}
+
+static void threads_tally(tdm_executor *e, tdm_tally *sum) {
+  threads *p = (threads *)e;
+  tdm_mutex_lock(&p->crew_lock);
+  tdm_tally_merge(sum, &p->past);
+  for (member *m = p->members; m != NULL; m = m->next)
+    tdm_tally_merge(sum, &m->worker.tally);
+  tdm_mutex_unlock(&p->crew_lock);
+}
+
+static const tdm_executor_ops threads_ops = {
+    .kind = "thread",
+    .submit = threads_submit,
+    .recall = threads_recall,
+    .resize = threads_resize,
+    .close = threads_close,
+    .interrupt = threads_interrupt,
+    .is_over = threads_is_over,
+    .free = threads_free,
+    .workers = threads_workers,
+    .tally = threads_tally,
+};
+
+int tdm_threads_new(const tdm_settings *settings, const tdm_runner *r,
+                    void *recipe, tdm_port *port, tdm_executor **out) {
+  threads *p = tdm_mem_aligned(alignof(threads), sizeof *p);
+  if (p == NULL) return TDM_NOMEM;
+  memset(p, 0, sizeof *p);
+  if (tdm_mutex_init(&p->queue_lock, TDM_RANK_QUEUE) != TDM_OK) goto no_queue;
+  if (tdm_mutex_init(&p->crew_lock, TDM_RANK_CREW) != TDM_OK) goto no_crew;
+  tdm_executor_init(&p->base, &threads_ops, settings, r, port);
+  p->base.recipe = recipe;
+  p->cpus = (unsigned)tdm_cpu_count();
+  if (p->cpus == 1) p->base.settings.spin = 0;
+  tdm_store_relaxed(&p->target, settings->max_workers);
+  *out = &p->base;
+  return TDM_OK;
+no_crew:
+  tdm_mutex_fini(&p->queue_lock);
+no_queue:
+  tdm_mem_free(p);
+  return TDM_NOMEM;
+}

@@ -1,0 +1,121 @@
+#include "worker.h"
+
+#include "error.h"
+
+/* Reading the thread's CPU clock is a system call, too dear for each task. A
+ * worker that does not sleep burns CPU all the time, so between two readings
+ * its CPU time is the last reading plus what has passed since; being preempted
+ * makes that wrong, hence a fresh reading after STALE. A task that was shorter
+ * than SHORT is taken to have been on the CPU throughout. */
+#define SHORT (100 * INT64_C(1000))
+#define STALE (1000 * INT64_C(1000))
+
+void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
+                     const char *pool_kind, const char *pool_name) {
+  memset(w, 0, sizeof *w);
+  w->runner = runner;
+  w->ctl.worker = id;
+  w->ctl.pool_kind = pool_kind;
+  w->ctl.pool_name = pool_name;
+}
+
+int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_buf *why) {
+  w->tasks_in_vm = 0;
+  return w->runner->open(recipe, &w->ctl, &w->vm, why);
+}
+
+void tdm_worker_close(tdm_worker *w) {
+  if (w->vm != NULL) w->runner->close(w->vm);
+  w->vm = NULL;
+}
+
+void tdm_worker_fini(tdm_worker *w) {
+  tdm_worker_close(w);
+  tdm_buf_fini(&w->out);
+}
+
+static void read_cpu(tdm_worker *w, tdm_time now) {
+  w->cpu = tdm_clock_cpu();
+  w->cpu_at = now;
+}
+
+static tdm_time cpu_at(tdm_worker *w, tdm_time now) {
+  if (now - w->cpu_at > STALE) read_cpu(w, now);
+  return w->cpu + (now - w->cpu_at);
+}
+
+static float cpu_used(tdm_worker *w, tdm_time cpu_before, tdm_time run,
+                      tdm_time now) {
+  if (run < SHORT) return (float)run * 1e-9f;
+  read_cpu(w, now);
+  tdm_time used = w->cpu - cpu_before;
+  return (float)(used < 0 ? 0 : used > run ? run : used) * 1e-9f;
+}
+
+void tdm_worker_before_sleep(tdm_worker *w) { read_cpu(w, 0); }
+
+void tdm_worker_after_sleep(tdm_worker *w) { w->cpu_at = tdm_clock_now(); }
+
+static void settle(tdm_worker *w, tdm_task *t, enum tdm_state outcome) {
+  if (tdm_payload_take(&t->payload, &w->out) != TDM_OK) {
+    tdm_payload_fini(&t->payload);
+    outcome = TDM_FAILED;
+  }
+  w->out.n = 0;
+  t->bytes_out = t->payload.n;
+  tdm_tally_add(&w->tally, t, outcome == TDM_FAILED);
+  tdm_store_release(&t->state, (uint8_t)outcome);
+}
+
+tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, tdm_time now) {
+  tdm_time cpu_before = cpu_at(w, now);
+  tdm_bump(&w->tally.taken, t->items);
+  tdm_bump(&w->tasks, t->items);
+  w->tasks_in_vm += t->items;
+  t->started = now;
+  t->worker = (uint16_t)w->ctl.worker;
+  tdm_store_relaxed(&w->since, now);
+  tdm_store_release(&w->now, t->func);
+  w->ctl.task = t;
+  enum tdm_state outcome = w->runner->run(w->vm, t, &w->out);
+  w->ctl.task = NULL;
+  tdm_store_relaxed(&w->now, (tdm_func *)NULL);
+  now = tdm_clock_now();
+  t->finished = now;
+  t->cpu = cpu_used(w, cpu_before, now - t->started, now);
+  settle(w, t, outcome);
+  return now;
+}
+
+void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why) {
+  tdm_bump(&w->tally.taken, t->items);
+  t->started = t->finished = tdm_clock_now();
+  w->out.n = 0;
+  if (tdm_buf_reserve(&w->out, why->n) == TDM_OK)
+    tdm_buf_put(&w->out, why->p, why->n);
+  settle(w, t, TDM_FAILED);
+}
+
+void tdm_worker_look(tdm_worker *w, tdm_worker_view *view) {
+  tdm_func *func = tdm_load_acquire(&w->now);
+  *view = (tdm_worker_view){
+      .id = w->ctl.worker,
+      .func = func,
+      .since = func ? (double)tdm_load_relaxed(&w->since) * 1e-9 : 0,
+      .tasks = tdm_load_relaxed(&w->tasks),
+      .cpu = (double)tdm_load_relaxed(&w->tally.cpu) * 1e-9,
+  };
+}
+
+int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline) {
+  while (!tdm_load_total(&c->cancelled)) {
+    int err = tdm_park_wait(&c->park, deadline);
+    if (err == TDM_TIMEOUT) return TDM_TIMEOUT;
+  }
+  return TDM_ABORTED;
+}
+
+void tdm_ctl_cancel(tdm_ctl *c) {
+  tdm_store_total(&c->cancelled, 1);
+  tdm_park_wake(&c->park);
+}

@@ -1,0 +1,83 @@
+/* worker.h -- what every executor's worker has: a virtual machine, the run of
+ * one task in it, and the account of what was done.
+ *
+ * Owns:    its virtual machine and its buffer.
+ * Threads: one runs it; tally, ctl and the `now` fields may be read by any.
+ * Blocks:  as long as the task does.
+ */
+#ifndef TDM_WORKER_H
+#define TDM_WORKER_H
+
+#include "park.h"
+#include "runner.h"
+#include "tally.h"
+
+/* What others may know of a worker, of one moment. */
+typedef struct tdm_worker_view {
+  unsigned id;
+  int tid;
+  tdm_func *func; /* NULL when idle */
+  double since;   /* seconds of the monotonic clock; 0 when idle */
+  uint64_t tasks;
+  double cpu; /* seconds in tasks */
+} tdm_worker_view;
+
+/* How the world reaches a running task, and what the task may know. */
+typedef struct tdm_ctl {
+  atomic_int cancelled; /* the task shall end soon */
+  tdm_park park;        /* where tdm_ctl_sleep sleeps */
+  unsigned worker;      /* from 1 */
+  const char *pool_kind, *pool_name;
+  const tdm_task *task; /* the one that runs; the worker's own thread only */
+} tdm_ctl;
+
+typedef struct tdm_worker {
+  tdm_ctl ctl;
+  const tdm_runner *runner;
+  void *vm; /* NULL: not open */
+  tdm_buf out;
+  uint64_t tasks_in_vm; /* since the virtual machine was opened */
+  /* CPU time: read rarely, extrapolated in between, see worker.c */
+  tdm_time cpu, cpu_at;
+  /* what it does now */
+  _Atomic(tdm_func *) now;
+  _Atomic(tdm_time) since;
+  _Atomic(uint64_t) tasks;
+  tdm_tally tally;
+} tdm_worker;
+
+void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
+                     const char *pool_kind, const char *pool_name);
+
+/* As tdm_runner.open. */
+int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_buf *why);
+
+/* Closes the virtual machine, if it is open. */
+void tdm_worker_close(tdm_worker *w);
+
+/* Closes, and frees the buffer. */
+void tdm_worker_fini(tdm_worker *w);
+
+/* Runs a claimed task to its outcome: state, payload and times are set, the
+ * tally knows of it; it is not yet delivered. `now`: the time. Returns the
+ * time at its end. */
+tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, tdm_time now);
+
+/* Settles a claimed task as failed with these bytes, without running it. */
+void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why);
+
+/* Bracket a sleep of the worker, so that its CPU time stays right. */
+void tdm_worker_before_sleep(tdm_worker *w);
+void tdm_worker_after_sleep(tdm_worker *w);
+
+/* Fills in all but the tid. Any thread. */
+void tdm_worker_look(tdm_worker *w, tdm_worker_view *view);
+
+/* Sleeps until the deadline: TDM_TIMEOUT; or until the task is cancelled:
+ * TDM_ABORTED. By the task's own thread. */
+int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline);
+
+/* Tells the running task to end. Any thread. */
+void tdm_ctl_cancel(tdm_ctl *c);
+
+#endif
