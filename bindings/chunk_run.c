@@ -1,0 +1,225 @@
+/* chunk_run.c -- how a worker runs a chunk.
+ *
+ * All items run in one protected call. Where one raises, the call ends; its
+ * error is noted and a new call goes on with the next item, so that an item
+ * that does not fail pays for no protection of its own.
+ */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "chunk.h"
+#include "runner.h"
+
+typedef struct tdml_batch {
+  tdml_reader in;
+  tdml_writer out;
+  uint32_t failed;
+} tdml_batch;
+
+/* Adds a failed item, with the error on top of the stack; pops it. */
+static int put_failed(lua_State *L, tdml_vm *vm) {
+  size_t at;
+  tdml_writer *w = &vm->batch->out;
+  vm->batch->failed++;
+  if (tdml_writer_open(w, TDML_FAILED, &at) != TDM_OK) return TDM_NOMEM;
+  tdml_put_failure(L, vm->scratch, w->out);
+  tdml_writer_close(w, at);
+  return TDM_OK;
+}
+
+static void check(lua_State *L, int err) {
+  if (err != TDM_OK) luaL_error(L, "%s", tdm_error_text(err));
+}
+
+static void put_encode_error(lua_State *L, tdml_vm *vm) {
+  tdml_pusherror(L, "encode", "%s", tdml_scratch_message(vm->scratch));
+  tdml_seterrorstring(L, "path", tdml_scratch_path(vm->scratch));
+  tdml_seterrorstring(L, "task", vm->task->func->label);
+  check(L, put_failed(L, vm));
+}
+
+/* The n values from index `first` are the results of an item. */
+static void put_results(lua_State *L, tdml_vm *vm, int first, int n) {
+  tdml_writer *w = &vm->batch->out;
+  if (n == 1 && lua_type(L, first) == LUA_TNUMBER) {
+    check(L, tdml_write_number(L, first, w));
+    return;
+  }
+  size_t at;
+  check(L, tdml_writer_open(w, TDML_PACK, &at));
+  tdml_encode_opts opts = {vm->recipe->mode, "result", 1};
+  int err = tdml_encode(L, first, n, w->out, vm->scratch, &opts);
+  if (err == TDM_OK) {
+    tdml_writer_close(w, at);
+    return;
+  }
+  w->out->n = at - 1;
+  if (err != TDM_ENCODE) check(L, err);
+  put_encode_error(L, vm);
+}
+
+/* A failed argument: the item has failed before it was sent. */
+static void pass_on(lua_State *L, tdml_vm *vm, const tdml_item *item) {
+  size_t at;
+  tdml_writer *w = &vm->batch->out;
+  vm->batch->failed++;
+  check(L, tdml_writer_open(w, TDML_FAILED, &at));
+  check(L, tdm_buf_reserve(w->out, item->n));
+  tdm_buf_put(w->out, item->p, item->n);
+  tdml_writer_close(w, at);
+}
+
+static void push_arguments(lua_State *L, const tdml_item *item, int *n) {
+  *n = tdml_push_item(L, item);
+  if (*n < 0) luaL_error(L, "the item cannot be decoded");
+}
+
+/* (function, vm): runs items until there is none left or one raises. */
+static int run_items(lua_State *L) {
+  tdml_vm *vm = lua_touserdata(L, 2);
+  int n;
+  lua_settop(L, 1);
+  for (;;) {
+    tdml_item item = tdml_read_item(&vm->batch->in);
+    if (item.tag <= 0) return 0;
+    if (item.tag == TDML_FAILED) {
+      pass_on(L, vm, &item);
+      continue;
+    }
+    lua_pushvalue(L, 1);
+    push_arguments(L, &item, &n);
+    lua_call(L, n, LUA_MULTRET);
+    put_results(L, vm, 2, lua_gettop(L) - 1);
+    lua_settop(L, 1);
+  }
+}
+
+static void push_raised(lua_State *L, tdml_vm *vm, int status) {
+  if (status != LUA_ERRMEM) return;
+  lua_pop(L, 1);
+  lua_gc(L, LUA_GCCOLLECT);
+  tdml_pusherror(L, "memory", "not enough memory in the worker");
+  tdml_seterrorstring(L, "task", vm->task->func->label);
+}
+
+void tdml_run_chunk(tdml_vm *vm, lua_State *L, int handler) {
+  tdml_batch batch = {.out = {.out = vm->out}};
+  const tdm_payload *in = &vm->task->payload;
+  if (!tdml_vm_pushfunction(vm, L, vm->task->func)) return;
+  int function = lua_gettop(L), status;
+  tdml_reader_init(&batch.in, tdm_payload_bytes(in), in->n);
+  vm->batch = &batch;
+  do {
+    lua_pushcfunction(L, run_items);
+    lua_pushvalue(L, function);
+    lua_pushlightuserdata(L, vm);
+    status = lua_pcall(L, 2, 0, handler);
+    if (status != LUA_OK) {
+      push_raised(L, vm, status);
+      check(L, put_failed(L, vm));
+    }
+  } while (status != LUA_OK);
+  tdml_writer_end_run(&batch.out);
+  vm->task->failed = batch.failed;
+  vm->outcome = TDM_DONE;
+}
+
+/* --- reduce ------------------------------------------------------------------ */
+
+/* Lua calls Lua functions at a third of the cost at which C does, and a fold is
+ * little but calls. */
+static const char fold_source[] =
+    "local task, combine, items, n, first, step = ...\n"
+    "if first then\n"
+    "  local acc = task(first)\n"
+    "  for i = first + step, first + step * (n - 1), step do\n"
+    "    acc = combine(acc, task(i))\n"
+    "  end\n"
+    "  return acc\n"
+    "end\n"
+    "if not task then\n"
+    "  local acc = items[1]\n"
+    "  for i = 2, n do acc = combine(acc, items[i]) end\n"
+    "  return acc\n"
+    "end\n"
+    "local acc = task(items[1])\n"
+    "for i = 2, n do acc = combine(acc, task(items[i])) end\n"
+    "return acc\n";
+
+static void push_fold(lua_State *L) {
+  if (lua_rawgeti(L, TDML_FUNCTIONS, 0) != LUA_TNIL) return;
+  lua_pop(L, 1);
+  if (luaL_loadbufferx(L, fold_source, sizeof fold_source - 1, "=reduce",
+                       "t") != LUA_OK)
+    lua_error(L);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, TDML_FUNCTIONS, 0);
+}
+
+/* Pushes the combining function, whose name or code the arguments begin with.
+ * False: the failure is noted. */
+static int push_combiner(lua_State *L, tdml_vm *vm, tdml_reader *in,
+                         tdml_combiner *c) {
+  memcpy(c, in->p, sizeof *c);
+  tdm_func f = {.id = c->id,
+                .form = (enum tdm_func_form)c->form,
+                .spec = in->p + sizeof *c,
+                .size = c->size,
+                .label = vm->task->func->label};
+  in->p += sizeof *c + c->size + 1;
+  return tdml_vm_pushfunction(vm, L, &f);
+}
+
+/* Pushes items, n, and for a range nil, n, first, step. */
+static int push_items(lua_State *L, tdml_reader *in, uint32_t n) {
+  if (n > 0 && *in->p == TDML_RANGE) {
+    tdml_item item = tdml_read_item(in);
+    lua_pushnil(L);
+    lua_pushinteger(L, n);
+    lua_pushinteger(L, item.number.i);
+    lua_pushinteger(L, in->step);
+    return 4;
+  }
+  lua_createtable(L, (int)n, 0);
+  for (lua_Integer i = 1; i <= n; i++) {
+    tdml_item item = tdml_read_item(in);
+    if (item.tag == TDML_FAILED) {
+      tdml_decode(L, item.p, item.n);
+      lua_pop(L, 1);
+      return lua_error(L);
+    }
+    int values = tdml_push_item(L, &item);
+    if (values < 0) return luaL_error(L, "the item cannot be decoded");
+    if (values == 0) lua_pushnil(L);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushinteger(L, n);
+  return 2;
+}
+
+static int reduce_items(lua_State *L) {
+  tdml_reader *in = lua_touserdata(L, 4);
+  uint32_t n = (uint32_t)lua_tointeger(L, 5);
+  lua_settop(L, 3); /* fold, task or nil, combine */
+  lua_call(L, 2 + push_items(L, in, n), 1);
+  return 1;
+}
+
+void tdml_run_reduce(tdml_vm *vm, lua_State *L, int handler) {
+  const tdm_payload *in = &vm->task->payload;
+  tdml_reader reader;
+  tdml_combiner c;
+  tdml_reader_init(&reader, tdm_payload_bytes(in), in->n);
+  lua_pushcfunction(L, reduce_items);
+  push_fold(L);
+  lua_pushnil(L);
+  if (!push_combiner(L, vm, &reader, &c)) return;
+  if (!c.no_task) {
+    if (!tdml_vm_pushfunction(vm, L, vm->task->func)) return;
+    lua_replace(L, -3);
+  }
+  lua_pushlightuserdata(L, &reader);
+  lua_pushinteger(L, vm->task->items);
+  int status = lua_pcall(L, 5, 1, handler);
+  tdml_vm_finish(vm, L, status, lua_gettop(L));
+}

@@ -1,0 +1,166 @@
+#include "client.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../core/fork.h"
+#include "../core/mem.h"
+#include "inside.h"
+
+/* --- life ----------------------------------------------------------------- */
+
+static void free_funcs(tdm_func *f) {
+  while (f != NULL) {
+    tdm_func *next = f->next;
+    tdm_func_free(f);
+    f = next;
+  }
+}
+
+void tdml_client_retain(tdml_client *c) { c->handles++; }
+
+void tdml_client_release(tdml_client *c) {
+  if (--c->handles != 0) return;
+  tdml_scratch_free(c->scratch);
+  tdm_buf_fini(&c->buf);
+  tdm_buf_fini(&c->chunk);
+  /* A thread that would not end may still use both. */
+  if (c->abandoned == 0) {
+    if (c->port != NULL) tdm_port_free(c->port);
+    free_funcs(c->funcs);
+  }
+  tdm_mem_free(c);
+}
+
+static int client_gc(lua_State *L) {
+  tdml_client **box = lua_touserdata(L, 1);
+  if (*box != NULL) tdml_client_release(*box);
+  *box = NULL;
+  return 0;
+}
+
+void tdml_client_new(lua_State *L) {
+  tdml_client **box = lua_newuserdatauv(L, sizeof *box, 3);
+  *box = NULL;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, client_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  *box = tdm_mem_zero(sizeof **box);
+  if (*box == NULL) luaL_error(L, "not enough memory");
+  (*box)->handles = 1;
+  (*box)->scratch = tdml_scratch_new();
+  if ((*box)->scratch == NULL) luaL_error(L, "not enough memory");
+  (*box)->ctl = tdml_ctl_of(L);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, 1);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, 3);
+}
+
+tdm_port *tdml_client_port(lua_State *L, tdml_client *c) {
+  unsigned generation = tdm_fork_generation();
+  if (c->port != NULL && c->fork_generation == generation) return c->port;
+  /* In a forked child the parent's port stays as it is: its futures point to
+   * it, and nobody will ever deliver to it here. */
+  if (c->port != NULL) c->abandoned++;
+  tdm_port *port = tdm_port_new();
+  if (port == NULL) luaL_error(L, "not enough memory");
+  c->port = port;
+  c->fork_generation = generation;
+  return port;
+}
+
+/* --- arguments ------------------------------------------------------------ */
+
+void tdml_register(lua_State *L, const luaL_Reg *l, int client, int known) {
+  client = lua_absindex(L, client);
+  known = lua_absindex(L, known);
+  lua_pushvalue(L, client);
+  lua_pushvalue(L, known);
+  luaL_setfuncs(L, l, 2);
+}
+
+void *tdml_testudata(lua_State *L, int idx, const void *mt) {
+  void *p = lua_touserdata(L, idx);
+  if (p == NULL || !lua_getmetatable(L, idx)) return NULL;
+  int same = lua_topointer(L, -1) == mt;
+  lua_pop(L, 1);
+  return same ? p : NULL;
+}
+
+tdm_time tdml_optdeadline(lua_State *L, int idx) {
+  if (lua_isnoneornil(L, idx)) return TDM_FOREVER;
+  if (lua_type(L, idx) != LUA_TNUMBER)
+    luaL_typeerror(L, idx, "number of seconds");
+  return tdm_clock_deadline((double)lua_tonumber(L, idx));
+}
+
+/* --- errors --------------------------------------------------------------- */
+
+void tdml_pusherror(lua_State *L, const char *kind, const char *format, ...) {
+  char message[1024];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  lua_createtable(L, 0, 4);
+  lua_pushstring(L, kind);
+  lua_setfield(L, -2, "kind");
+  lua_pushstring(L, message);
+  lua_setfield(L, -2, "message");
+  luaL_setmetatable(L, TDML_ERROR_MT);
+}
+
+void tdml_seterrorstring(lua_State *L, const char *field, const char *value) {
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, field);
+}
+
+void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value) {
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, field);
+}
+
+int tdml_raise(lua_State *L, int err) {
+  const char *text = tdm_error_text(err);
+  if (err == TDM_CLOSED) text = "cannot submit: the pool is shut down";
+  tdml_pusherror(L, tdm_error_kind(err), "%s", text);
+  return lua_error(L);
+}
+
+static void add_field(lua_State *L, luaL_Buffer *b, const char *field,
+                      const char *before) {
+  lua_getfield(L, 1, field);
+  if (lua_isstring(L, -1)) {
+    luaL_addstring(b, before);
+    luaL_addvalue(b);
+  } else {
+    lua_pop(L, 1);
+  }
+}
+
+static int error_tostring(lua_State *L) {
+  luaL_Buffer b;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  luaL_buffinit(L, &b);
+  add_field(L, &b, "kind", "");
+  add_field(L, &b, "message", ": ");
+  add_field(L, &b, "task", ", task ");
+  add_field(L, &b, "worker", ", worker ");
+  luaL_pushresult(&b);
+  luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
+  return 1;
+}
+
+void tdml_openerrors(lua_State *L) {
+  if (luaL_newmetatable(L, TDML_ERROR_MT)) {
+    lua_pushcfunction(L, error_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, TDML_ERROR_MT);
+    lua_setfield(L, -2, "__name");
+  }
+  lua_pop(L, 1);
+}

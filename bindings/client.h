@@ -1,0 +1,90 @@
+/* client.h -- what one lua_State keeps of tandem, and the helpers that every
+ * binding file uses.
+ *
+ * Every function of the module has two upvalues: the client, and the table of
+ * known tasks. See tdml_client_of.
+ *
+ * Owns:    the port, the scratch, the functions (tdm_func). It lives until the
+ *          state is closed and its last pool and future are collected, in
+ *          whatever order Lua finalizes them.
+ * Threads: the thread that runs the state.
+ */
+#ifndef TDML_CLIENT_H
+#define TDML_CLIENT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../core/error.h"
+#include "../core/executor.h"
+#include "../core/port.h"
+#include "codec.h"
+
+#define TDML_POOL_MT "tandem.Pool"
+#define TDML_FUTURE_MT "tandem.Future"
+#define TDML_MAPPING_MT "tandem.Map"
+
+typedef struct tdml_client {
+  tdm_port *port; /* NULL until the first pool */
+  tdml_scratch *scratch;
+  tdm_buf buf;      /* where arguments are encoded */
+  tdm_buf chunk;    /* where a chunk is put together, see mapping.c */
+  int packing;      /* an item of it is being encoded */
+  tdm_func *funcs;  /* all that were ever submitted */
+  tdm_ctl *ctl;     /* in a worker: that worker's; else NULL */
+  size_t handles;   /* who may still use this struct */
+  size_t pools;
+  unsigned fork_generation;
+  unsigned depth;       /* callbacks that are running now */
+  unsigned abandoned;   /* pools whose threads would not end */
+  const void *pool_mt, *future_mt, *mapping_mt; /* lua_topointer of these */
+} tdml_client;
+
+/* What a task's bytes are to the runner: tdm_task.job. */
+enum tdml_job { TDML_CALL, TDML_MAP, TDML_STARMAP, TDML_REDUCE };
+
+/* The client of the running C function. */
+static inline tdml_client *tdml_client_of(lua_State *L) {
+  return *(tdml_client **)lua_touserdata(L, lua_upvalueindex(1));
+}
+
+#define TDML_KNOWN_TASKS lua_upvalueindex(2)
+
+/* Makes the state's client and pushes its userdata. Its user values: 1 the
+ * futures with callbacks by address, 2 the function that hears of errors in
+ * callbacks, 3 the known tasks by bytecode. */
+void tdml_client_new(lua_State *L);
+
+void tdml_client_retain(tdml_client *c);
+void tdml_client_release(tdml_client *c);
+
+/* The client's port, made when first needed, or made anew in a forked child.
+ * Raises a memory error. */
+tdm_port *tdml_client_port(lua_State *L, tdml_client *c);
+
+/* Registers functions as fields of the table on top, with the upvalues of the
+ * running function (in luaopen: those at the given indices). */
+void tdml_register(lua_State *L, const luaL_Reg *l, int client, int known);
+
+/* Is the value at idx a userdata with this metatable? Else NULL. */
+void *tdml_testudata(lua_State *L, int idx, const void *mt);
+
+/* A timeout argument in seconds, nil or none for no limit, as a deadline.
+ * Strings are not numbers here. */
+tdm_time tdml_optdeadline(lua_State *L, int idx);
+
+/* Push an error object: { kind, message } with the errors' metatable. */
+void tdml_pusherror(lua_State *L, const char *kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Add fields to the error object on top. */
+void tdml_seterrorstring(lua_State *L, const char *field, const char *value);
+void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value);
+
+/* Push an error object for a code of the core; raise it. */
+int tdml_raise(lua_State *L, int err);
+
+/* Creates the errors' metatable. */
+void tdml_openerrors(lua_State *L);
+
+#endif

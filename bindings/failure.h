@@ -1,0 +1,23 @@
+/* failure.h -- the bytes of an error: a message of two values, what was raised
+ * and the traceback. No bytes: out of memory.
+ *
+ * What cannot be sent is replaced by its tostring. Metatables do not travel,
+ * but that of tandem's own errors.
+ */
+#ifndef TDML_FAILURE_H
+#define TDML_FAILURE_H
+
+#include <lua.h>
+
+#include "../core/buf.h"
+#include "codec.h"
+
+/* Appends the error at the top of the stack, and the traceback that the handler
+ * kept; pops the error. Raises memory errors. False: out of memory, nothing
+ * was appended. */
+int tdml_put_failure(lua_State *L, tdml_scratch *s, tdm_buf *out);
+
+/* A message handler that keeps the traceback for tdml_put_failure. */
+int tdml_keep_traceback(lua_State *L);
+
+#endif

@@ -1,0 +1,419 @@
+#include "future.h"
+
+#include <string.h>
+
+#include "pump.h"
+
+/* Results that are larger than this, or tables, are decoded once and kept: the
+ * same table each time, and the bytes go. */
+#define WORTH_KEEPING 256
+
+tdml_future *tdml_future_push(lua_State *L, tdml_client *c) {
+  tdml_future *f = lua_newuserdatauv(L, sizeof *f, 1);
+  *f = (tdml_future){NULL, NULL};
+  luaL_setmetatable(L, TDML_FUTURE_MT);
+  f->client = c;
+  tdml_client_retain(c);
+  return f;
+}
+
+static tdm_task *testfuture(lua_State *L, int idx) {
+  tdml_client *c = tdml_client_of(L);
+  tdml_future *f = tdml_testudata(L, idx, c->future_mt);
+  return f == NULL ? NULL : f->task;
+}
+
+tdm_task *tdml_checkfuture(lua_State *L, int idx) {
+  tdm_task *t = testfuture(L, idx);
+  if (t == NULL) luaL_typeerror(L, idx, "future");
+  return t;
+}
+
+/* --- notes ---------------------------------------------------------------- */
+
+int tdml_future_getnotes(lua_State *L, int idx) {
+  if (lua_getiuservalue(L, idx, 1) == LUA_TTABLE) return 1;
+  lua_pop(L, 1);
+  return 0;
+}
+
+void tdml_future_neednotes(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  if (tdml_future_getnotes(L, idx)) return;
+  lua_createtable(L, 0, 2);
+  lua_getiuservalue(L, idx, 1);
+  lua_setfield(L, -2, "pool");
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, idx, 1);
+}
+
+/* A settled future needs its pool no longer. */
+static void drop_pool(lua_State *L, int idx) {
+  switch (lua_getiuservalue(L, idx, 1)) {
+    case LUA_TUSERDATA:
+      lua_pushnil(L);
+      lua_setiuservalue(L, idx, 1);
+      break;
+    case LUA_TTABLE:
+      lua_pushnil(L);
+      lua_setfield(L, -2, "pool");
+      break;
+    default: break;
+  }
+  lua_pop(L, 1);
+}
+
+/* --- outcomes -------------------------------------------------------------- */
+
+static void name_culprit(lua_State *L, const tdm_task *t) {
+  if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
+  lua_pushinteger(L, t->worker);
+  lua_setfield(L, -2, "worker");
+}
+
+static void push_decode_error(lua_State *L, const tdm_task *t, int err) {
+  tdml_pusherror(L, tdm_error_kind(err), "the %s cannot be decoded: %s",
+                 t->state == TDM_DONE ? "result" : "error",
+                 tdm_error_text(err));
+  name_culprit(L, t);
+}
+
+void tdml_push_failure(lua_State *L, const tdm_task *t, const char *p,
+                       size_t n) {
+  int top = lua_gettop(L);
+  if (n == 0) {
+    tdml_pusherror(L, "memory", "not enough memory in the worker");
+    name_culprit(L, t);
+  } else {
+    int values = tdml_decode(L, p, n);
+    if (values < 0) push_decode_error(L, t, values);
+  }
+  lua_settop(L, top + 2);
+}
+
+/* Pushes error and traceback of a failed task; the same values each time. */
+static void push_failure_once(lua_State *L, tdm_task *t, int idx) {
+  if (tdml_future_getnotes(L, idx)) {
+    if (lua_getfield(L, -1, "failure") == LUA_TTABLE) {
+      lua_rawgeti(L, -1, 1);
+      lua_rawgeti(L, -2, 2);
+      return;
+    }
+    lua_pop(L, 2);
+  }
+  tdml_push_failure(L, t, tdm_payload_bytes(&t->payload), t->payload.n);
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, -3);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, 2);
+  tdml_future_neednotes(L, idx);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "failure");
+  lua_pop(L, 1);
+}
+
+static int raise_failure(lua_State *L, tdm_task *t) {
+  push_failure_once(L, t, 1);
+  lua_pop(L, 1);
+  if (lua_isnil(L, -1)) {
+    tdml_pusherror(L, "task", "the task raised nil");
+    name_culprit(L, t);
+  }
+  return lua_error(L);
+}
+
+static int has_table(lua_State *L, int first) {
+  for (int i = lua_gettop(L); i >= first; i--)
+    if (lua_type(L, i) == LUA_TTABLE) return 1;
+  return 0;
+}
+
+/* Keeps the n values on top in the notes, and lets the bytes go. */
+static void keep_results(lua_State *L, tdm_task *t, int n) {
+  int first = lua_gettop(L) - n + 1;
+  lua_createtable(L, n, 1);
+  for (int i = 0; i < n; i++) {
+    lua_pushvalue(L, first + i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, "n");
+  tdml_future_neednotes(L, 1);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "results");
+  lua_pop(L, 1);
+  tdm_payload_fini(&t->payload);
+}
+
+static int push_kept_results(lua_State *L) {
+  if (!tdml_future_getnotes(L, 1)) return -1;
+  if (lua_getfield(L, -1, "results") != LUA_TTABLE) return -1;
+  int kept = lua_gettop(L);
+  lua_getfield(L, kept, "n");
+  int n = (int)lua_tointeger(L, -1);
+  luaL_checkstack(L, n, "too many results");
+  for (int i = 1; i <= n; i++) lua_rawgeti(L, kept, i);
+  return n;
+}
+
+static int push_results(lua_State *L, tdm_task *t) {
+  int n = push_kept_results(L);
+  if (n >= 0) return n;
+  lua_settop(L, 1);
+  n = tdml_decode(L, tdm_payload_bytes(&t->payload), t->payload.n);
+  if (n < 0) {
+    push_decode_error(L, t, n);
+    return lua_error(L);
+  }
+  if (t->payload.n > WORTH_KEEPING || has_table(L, 2)) keep_results(L, t, n);
+  return n;
+}
+
+static int raise_timeout(lua_State *L, tdm_task *t) {
+  tdml_pusherror(L, "timeout", "the task is still %s",
+                 t->state == TDM_PENDING ? "pending" : "running");
+  if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
+  if (lua_isnumber(L, 2)) tdml_seterrornumber(L, "waited", lua_tonumber(L, 2));
+  return lua_error(L);
+}
+
+static void push_cancelled(lua_State *L, const tdm_task *t) {
+  tdml_pusherror(L, "cancelled", "the task was cancelled");
+  if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
+}
+
+/* --- methods --------------------------------------------------------------- */
+
+/* future:result([timeout]) -> values; raises the task's error */
+static int future_result(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  tdm_time deadline = tdml_optdeadline(L, 2);
+  if (!tdml_wait_task(L, tdml_client_of(L), t, deadline))
+    return raise_timeout(L, t);
+  lua_settop(L, 1);
+  drop_pool(L, 1);
+  switch (t->state) {
+    case TDM_DONE: return push_results(L, t);
+    case TDM_FAILED: return raise_failure(L, t);
+    default: push_cancelled(L, t); return lua_error(L);
+  }
+}
+
+/* future:wait([timeout]) -> boolean */
+static int future_wait(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  tdm_time deadline = tdml_optdeadline(L, 2);
+  lua_pushboolean(L, tdml_wait_task(L, tdml_client_of(L), t, deadline));
+  return 1;
+}
+
+/* future:error([timeout]) -> nil | value, traceback */
+static int future_error(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  tdm_time deadline = tdml_optdeadline(L, 2);
+  if (!tdml_wait_task(L, tdml_client_of(L), t, deadline))
+    return raise_timeout(L, t);
+  lua_settop(L, 1);
+  switch (t->state) {
+    case TDM_DONE: lua_pushnil(L); return 1;
+    case TDM_FAILED: push_failure_once(L, t, 1); return 2;
+    default: push_cancelled(L, t); return 1;
+  }
+}
+
+static const char *status_of(const tdm_task *t) {
+  static const char *const names[] = {"pending", "running", "done", "failed",
+                                      "cancelled"};
+  /* An outcome is not known here before the task has come back. */
+  unsigned state = tdm_load_relaxed(&t->state);
+  if (!(t->marks & TDM_SETTLED) && state >= TDM_DONE) state = TDM_RUNNING;
+  return names[state];
+}
+
+/* A future that is not of an executor settles by the callbacks of others. */
+static void look(lua_State *L, const tdm_task *t) {
+  tdml_client *c = tdml_client_of(L);
+  if (t->marks & TDM_SETTLED) return;
+  if (t->executor == NULL)
+    tdml_pump(L, c);
+  else
+    tdm_port_drain(t->port);
+}
+
+/* future:status() -> string */
+static int future_status(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  look(L, t);
+  lua_pushstring(L, status_of(t));
+  return 1;
+}
+
+/* future:done() -> boolean */
+static int future_done(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  look(L, t);
+  lua_pushboolean(L, t->marks & TDM_SETTLED);
+  return 1;
+}
+
+/* A composite future has in its notes what to do besides. */
+static void run_on_cancel(lua_State *L) {
+  if (tdml_future_getnotes(L, 1)) {
+    if (lua_getfield(L, -1, "on_cancel") == LUA_TFUNCTION) lua_call(L, 0, 0);
+    lua_settop(L, 1);
+  }
+}
+
+/* future:cancel([mode]) -> boolean */
+static int future_cancel(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  static const char *const modes[] = {"pending", NULL};
+  luaL_checkoption(L, 2, "pending", modes);
+  lua_settop(L, 1);
+  if (tdm_executor_try_cancel(t)) {
+    drop_pool(L, 1);
+    run_on_cancel(L);
+  }
+  look(L, t);
+  lua_pushboolean(L, t->state == TDM_CANCELLED);
+  return 1;
+}
+
+static void anchor(lua_State *L, tdm_task *t) {
+  lua_getiuservalue(L, lua_upvalueindex(1), 1);
+  lua_pushvalue(L, 1);
+  lua_rawsetp(L, -2, t);
+  lua_pop(L, 1);
+}
+
+static void add_callback(lua_State *L) {
+  tdml_future_neednotes(L, 1);
+  if (lua_getfield(L, -1, "callbacks") != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "callbacks");
+  }
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_settop(L, 2);
+}
+
+static void check_callable(lua_State *L, int idx) {
+  if (lua_type(L, idx) == LUA_TFUNCTION) return;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL)
+    luaL_typeerror(L, idx, "function");
+  lua_pop(L, 1);
+}
+
+/* Deeper than this, a callback on a settled future waits for its turn instead
+ * of running inside the one that adds it. */
+#define MAX_NESTED 8
+
+/* future:on_done(fn) -> future */
+static int future_on_done(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  tdml_client *c = tdml_client_of(L);
+  check_callable(L, 2);
+  lua_settop(L, 2);
+  look(L, t);
+  int settled = t->marks & TDM_SETTLED, watched = t->marks & TDM_WATCHED;
+  if (settled && !watched && c->depth < MAX_NESTED) {
+    tdml_call_back(L, c, 1);
+    return 1;
+  }
+  add_callback(L);
+  anchor(L, t);
+  tdm_port_watch(t);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static void set_time(lua_State *L, const char *field, tdm_time t) {
+  lua_pushnumber(L, (lua_Number)t * 1e-9);
+  lua_setfield(L, -2, field);
+}
+
+/* future:info() -> table */
+static int future_info(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  look(L, t);
+  int settled = t->marks & TDM_SETTLED;
+  lua_createtable(L, 0, 10);
+  if (t->func != NULL) {
+    lua_pushstring(L, t->func->label);
+    lua_setfield(L, -2, "task");
+  }
+  lua_pushstring(L, status_of(t));
+  lua_setfield(L, -2, "status");
+  lua_pushinteger(L, t->attempt);
+  lua_setfield(L, -2, "attempt");
+  lua_pushinteger(L, (lua_Integer)t->bytes_in);
+  lua_setfield(L, -2, "bytes_in");
+  if (t->queued != 0) set_time(L, "queued", t->queued);
+  if (settled && t->state != TDM_CANCELLED && t->func != NULL) {
+    set_time(L, "started", t->started);
+    set_time(L, "finished", t->finished);
+    lua_pushnumber(L, (lua_Number)t->cpu);
+    lua_setfield(L, -2, "cpu");
+    lua_pushinteger(L, t->worker);
+    lua_setfield(L, -2, "worker");
+    lua_pushinteger(L, (lua_Integer)t->bytes_out);
+    lua_setfield(L, -2, "bytes_out");
+  }
+  return 1;
+}
+
+static int future_tostring(lua_State *L) {
+  tdm_task *t = testfuture(L, 1);
+  if (t == NULL) {
+    lua_pushliteral(L, "tandem.Future: closed");
+    return 1;
+  }
+  tdm_port_drain(t->port);
+  lua_pushfstring(L, "tandem.Future: %p %s %s", (void *)t,
+                  t->func != NULL ? t->func->label : "group", status_of(t));
+  return 1;
+}
+
+static int future_eq(lua_State *L) {
+  tdm_task *a = testfuture(L, 1), *b = testfuture(L, 2);
+  lua_pushboolean(L, a != NULL && a == b);
+  return 1;
+}
+
+static int future_newindex(lua_State *L) {
+  return luaL_error(L, "a future has no fields to set");
+}
+
+static int future_gc(lua_State *L) {
+  tdml_future *f = lua_touserdata(L, 1);
+  if (f->task != NULL) tdm_port_release(f->task);
+  if (f->client != NULL) tdml_client_release(f->client);
+  *f = (tdml_future){NULL, NULL};
+  return 0;
+}
+
+void tdml_open_future(lua_State *L, tdml_client *c, int client, int known) {
+  static const luaL_Reg methods[] = {
+      {"result", future_result}, {"wait", future_wait},
+      {"error", future_error},   {"status", future_status},
+      {"done", future_done},     {"cancel", future_cancel},
+      {"on_done", future_on_done}, {"info", future_info},
+      {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", future_tostring},
+                                  {"__eq", future_eq},
+                                  {"__newindex", future_newindex},
+                                  {"__gc", future_gc},
+                                  {NULL, NULL}};
+  luaL_newmetatable(L, TDML_FUTURE_MT);
+  c->future_mt = lua_topointer(L, -1);
+  tdml_register(L, meta, client, known);
+  lua_newtable(L);
+  tdml_register(L, methods, client, known);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, TDML_FUTURE_MT);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}

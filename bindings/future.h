@@ -1,0 +1,43 @@
+/* future.h -- the handle of a task in the submitting state.
+ *
+ * Owns:    one handle of its task. Its user value is its pool, so that a pool
+ *          lives as long as somebody waits for its tasks; or, once there is
+ *          more to keep, the notes: a table { pool, callbacks, results,
+ *          failure }.
+ * Threads: the thread that runs the state.
+ */
+#ifndef TDML_FUTURE_H
+#define TDML_FUTURE_H
+
+#include "client.h"
+
+typedef struct tdml_future {
+  tdm_task *task;      /* NULL before it is filled, and after __gc */
+  tdml_client *client; /* retained; NULL after __gc */
+} tdml_future;
+
+/* Pushes a future without a task: box first, then acquire. */
+tdml_future *tdml_future_push(lua_State *L, tdml_client *c);
+
+/* The task of the future at idx; an argument error if it is no future. */
+tdm_task *tdml_checkfuture(lua_State *L, int idx);
+
+/* Pushes the notes of the future at idx: true; or nothing: false. */
+int tdml_future_getnotes(lua_State *L, int idx);
+
+/* Pushes the notes, made where there are none. */
+void tdml_future_neednotes(lua_State *L, int idx);
+
+/* Pushes what a failed payload holds: the error value as it is to be raised,
+ * and the traceback or nil. */
+void tdml_push_failure(lua_State *L, const tdm_task *t, const char *p,
+                       size_t n);
+
+/* Calls the function on top, a callback, with the future at idx, and pops it.
+ * Raises nothing. */
+void tdml_call_back(lua_State *L, tdml_client *c, int future);
+
+/* Creates the metatable; its methods get the client and the known tasks. */
+void tdml_open_future(lua_State *L, tdml_client *c, int client, int known);
+
+#endif

@@ -1,0 +1,112 @@
+#include "inside.h"
+
+#include <stdio.h>
+
+#include "client.h"
+#include "pump.h"
+
+static char ctl_key; /* its address is the key in the registry */
+
+tdm_ctl *tdml_ctl_of(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &ctl_key);
+  tdm_ctl *ctl = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return ctl;
+}
+
+/* os.exit([code]): in a thread it would end the host, so it ends the task. */
+static int exit_task(lua_State *L) {
+  lua_Integer code = 0;
+  if (lua_isboolean(L, 1))
+    code = lua_toboolean(L, 1) ? 0 : 1;
+  else
+    code = luaL_optinteger(L, 1, 0);
+  tdml_pusherror(L, "exit", "the task called os.exit(%lld)", (long long)code);
+  lua_pushinteger(L, code);
+  lua_setfield(L, -2, "code");
+  return lua_error(L);
+}
+
+/* print, but a line in one piece whatever the other workers print. */
+static int print_line(lua_State *L) {
+  int n = lua_gettop(L);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (int i = 1; i <= n; i++) {
+    if (i > 1) luaL_addchar(&b, '\t');
+    luaL_tolstring(L, i, NULL);
+    luaL_addvalue(&b);
+  }
+  luaL_addchar(&b, '\n');
+  luaL_pushresult(&b);
+  size_t size;
+  const char *line = lua_tolstring(L, -1, &size);
+  fwrite(line, 1, size, stdout);
+  fflush(stdout);
+  return 0;
+}
+
+void tdml_move_in(lua_State *L, tdm_ctl *ctl) {
+  lua_pushlightuserdata(L, ctl);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &ctl_key);
+  lua_pushcfunction(L, print_line);
+  lua_setglobal(L, "print");
+  lua_getglobal(L, "os");
+  lua_pushcfunction(L, exit_task);
+  lua_setfield(L, -2, "exit");
+  lua_pop(L, 1);
+}
+
+/* tandem.current() -> { task, worker, pool, attempt }, or nil outside */
+static int inside_current(lua_State *L) {
+  tdm_ctl *ctl = tdml_client_of(L)->ctl;
+  if (ctl == NULL || ctl->task == NULL) return luaL_pushfail(L), 1;
+  lua_createtable(L, 0, 5);
+  lua_pushstring(L, ctl->task->func->label);
+  lua_setfield(L, -2, "task");
+  lua_pushinteger(L, ctl->worker);
+  lua_setfield(L, -2, "worker");
+  lua_pushstring(L, ctl->pool_kind);
+  lua_setfield(L, -2, "pool");
+  lua_pushstring(L, ctl->pool_name);
+  lua_setfield(L, -2, "pool_name");
+  lua_pushinteger(L, ctl->task->attempt);
+  lua_setfield(L, -2, "attempt");
+  return 1;
+}
+
+/* tandem.cancelled() -> boolean */
+static int inside_cancelled(lua_State *L) {
+  tdm_ctl *ctl = tdml_client_of(L)->ctl;
+  lua_pushboolean(L, ctl != NULL && tdm_load_relaxed(&ctl->cancelled));
+  return 1;
+}
+
+static void sleep_outside(lua_State *L, tdm_time deadline) {
+  tdm_park park = {0};
+  int err;
+  while ((err = tdm_park_wait(&park, deadline)) != TDM_TIMEOUT)
+    if (err == TDM_INTR) tdml_let_hooks_run(L);
+}
+
+/* tandem.sleep(seconds): in a task it ends with kind "cancelled" when the task
+ * is told to end. */
+static int inside_sleep(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TNUMBER)
+    return luaL_typeerror(L, 1, "number of seconds");
+  tdm_time deadline = tdm_clock_deadline((double)lua_tonumber(L, 1));
+  tdm_ctl *ctl = tdml_client_of(L)->ctl;
+  if (ctl == NULL)
+    sleep_outside(L, deadline);
+  else if (tdm_ctl_sleep(ctl, deadline) == TDM_ABORTED)
+    return tdml_raise(L, TDM_ABORTED);
+  return 0;
+}
+
+void tdml_open_inside(lua_State *L, int client, int known) {
+  static const luaL_Reg functions[] = {{"current", inside_current},
+                                       {"cancelled", inside_cancelled},
+                                       {"sleep", inside_sleep},
+                                       {NULL, NULL}};
+  tdml_register(L, functions, client, known);
+}

@@ -1,0 +1,19 @@
+/* known.h -- from what a user submits to the core's numbered functions.
+ *
+ * Owns: nothing; the functions belong to the client.
+ */
+#ifndef TDML_KNOWN_H
+#define TDML_KNOWN_H
+
+#include "client.h"
+
+/* The function for the task at idx: a string "module:function", or a Lua
+ * function without upvalues but _ENV. Raises an argument error for anything
+ * else. */
+tdm_func *tdml_checktask(lua_State *L, tdml_client *c, int idx);
+
+/* The same function under another label. */
+tdm_func *tdml_relabel(lua_State *L, tdml_client *c, tdm_func *f,
+                       const char *label);
+
+#endif

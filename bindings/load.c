@@ -1,0 +1,123 @@
+#include "load.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "failure.h"
+
+/* Pushes the dotted path `name` of the value on top, step by step; the value
+ * itself is replaced. Plain errors of indexing are the caller's. */
+static void walk(lua_State *L, const char *name) {
+  for (;;) {
+    size_t n = strcspn(name, ".");
+    lua_pushlstring(L, name, n);
+    lua_gettable(L, -2);
+    lua_replace(L, -2);
+    if (name[n] == '\0') return;
+    name += n + 1;
+  }
+}
+
+static int is_callable(lua_State *L) {
+  if (lua_isfunction(L, -1)) return 1;
+  if (luaL_getmetafield(L, -1, "__call") == LUA_TNIL) return 0;
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* (spec) -> value; what fails raises */
+static int find(lua_State *L) {
+  const char *spec = lua_tostring(L, 1);
+  const char *colon = strchr(spec, ':');
+  lua_getglobal(L, "require");
+  lua_pushlstring(L, spec, colon ? (size_t)(colon - spec) : strlen(spec));
+  lua_call(L, 1, 1);
+  if (colon == NULL) {
+    if (!is_callable(L))
+      luaL_error(L, "module '%s' is no function but a %s; name one of its "
+                    "functions: \"%s:function\"",
+                 spec, luaL_typename(L, -1), spec);
+    return 1;
+  }
+  lua_pushlstring(L, spec, (size_t)(colon - spec));
+  lua_insert(L, -2);
+  if (!lua_istable(L, -1) && luaL_getmetafield(L, -1, "__index") == LUA_TNIL)
+    luaL_error(L, "module '%s' has no function '%s': it returned a %s",
+               lua_tostring(L, -2), colon + 1, luaL_typename(L, -1));
+  lua_settop(L, 3);
+  walk(L, colon + 1);
+  if (!is_callable(L))
+    luaL_error(L, "module '%s' has no function '%s' (%s)", lua_tostring(L, 2),
+               colon + 1, luaL_typename(L, -1));
+  return 1;
+}
+
+/* Does "a.b" look like a function b of a loaded or standard module a? */
+static void hint(lua_State *L, const tdm_func *f) {
+  const char *dot = strrchr(f->spec, '.');
+  if (f->form != TDM_FUNC_NAME || dot == NULL || strchr(f->spec, ':')) return;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushlstring(L, f->spec, (size_t)(dot - f->spec));
+  lua_rawget(L, -2);
+  if (lua_istable(L, -1) && (lua_getfield(L, -1, dot + 1), is_callable(L))) {
+    lua_settop(L, 1);
+    lua_getfield(L, 1, "message");
+    lua_pushlstring(L, f->spec, (size_t)(dot - f->spec));
+    lua_pushfstring(L, "did you mean \"%s:%s\"?\n%s", lua_tostring(L, -1),
+                    dot + 1, lua_tostring(L, 2));
+    lua_setfield(L, 1, "message");
+  }
+  lua_settop(L, 1);
+}
+
+/* (error value, func) -> error object */
+static int make_error(lua_State *L) {
+  const tdm_func *f = lua_touserdata(L, 2);
+  const char *text = luaL_tolstring(L, 1, NULL);
+  lua_createtable(L, 0, 5);
+  luaL_setmetatable(L, TDML_ERROR_MT);
+  lua_replace(L, 1);
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "path");
+  const char *path = lua_tostring(L, -1);
+  lua_pushfstring(L, "%s\n(the worker's package.path is %s)", text,
+                  path ? path : "not a string");
+  lua_setfield(L, 1, "message");
+  lua_settop(L, 1);
+  tdml_seterrorstring(L, "kind", "load");
+  tdml_seterrorstring(L, "task", f->label);
+  hint(L, f);
+  return 1;
+}
+
+static int load_code(lua_State *L) {
+  const tdm_func *f = lua_touserdata(L, 1);
+  if (luaL_loadbufferx(L, f->spec, f->size, f->label, "b") != LUA_OK)
+    return lua_error(L);
+  return 1;
+}
+
+static int push_found(lua_State *L, const tdm_func *f, int handler) {
+  if (f->form == TDM_FUNC_CODE) {
+    lua_pushcfunction(L, load_code);
+    lua_pushlightuserdata(L, (void *)f);
+  } else {
+    lua_pushcfunction(L, find);
+    lua_pushstring(L, f->spec);
+  }
+  return lua_pcall(L, 1, 1, handler) == LUA_OK;
+}
+
+int tdml_load(lua_State *L, const tdm_func *f) {
+  lua_pushcfunction(L, tdml_keep_traceback);
+  int handler = lua_gettop(L);
+  int found = push_found(L, f, handler);
+  lua_remove(L, handler);
+  if (found) return 1;
+  lua_pushcfunction(L, make_error);
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, (void *)f);
+  lua_call(L, 2, 1);
+  return 0;
+}

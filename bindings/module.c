@@ -1,0 +1,265 @@
+#include "module.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../core/cpu.h"
+#include "../core/mem.h"
+#include "chunk.h"
+#include "client.h"
+#include "future.h"
+#include "inside.h"
+#include "mapping.h"
+#include "pool.h"
+#include "pump.h"
+
+/* --- futures that are settled by hand: all, any ------------------------------ */
+
+/* new_promise() -> future that belongs to no pool */
+static int new_promise(lua_State *L) {
+  tdml_client *c = tdml_client_of(L);
+  tdml_future *f = tdml_future_push(L, c);
+  f->task = tdm_port_new_task(tdml_client_port(L, c));
+  if (f->task == NULL) return luaL_error(L, "not enough memory");
+  return 1;
+}
+
+/* notes(future) -> table */
+static int future_notes(lua_State *L) {
+  tdml_checkfuture(L, 1);
+  tdml_future_neednotes(L, 1);
+  return 1;
+}
+
+/* settle(promise, ok): done or failed, as the notes say; false if it was */
+static int settle(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  int settled = t->marks & TDM_SETTLED;
+  if (!settled) {
+    uint8_t state = lua_toboolean(L, 2) ? TDM_DONE : TDM_FAILED;
+    tdm_store_relaxed(&t->state, state);
+    tdm_port_settle(t);
+  }
+  lua_pushboolean(L, !settled);
+  return 1;
+}
+
+/* --- waiting -------------------------------------------------------------------- */
+
+/* wait_some(count, [deadline]) -> boolean: until `count` more tasks are back,
+ * or something else may have changed; false when the deadline (as of now())
+ * has passed */
+static int wait_some(lua_State *L) {
+  tdml_client *c = tdml_client_of(L);
+  int count = (int)luaL_checkinteger(L, 1);
+  tdm_time deadline = TDM_FOREVER;
+  if (!lua_isnoneornil(L, 2)) {
+    double seconds = luaL_checknumber(L, 2);
+    if (seconds < 9e9) deadline = (tdm_time)(seconds * 1e9);
+  }
+  tdml_client_port(L, c);
+  lua_pushboolean(L, tdml_wait_some(L, c, count, deadline));
+  return 1;
+}
+
+/* poll([timeout]) -> count of callbacks that ran */
+static int poll_callbacks(lua_State *L) {
+  tdml_client *c = tdml_client_of(L);
+  tdm_time deadline = lua_isnoneornil(L, 1) ? tdm_clock_now()
+                                            : tdml_optdeadline(L, 1);
+  tdm_port *port = tdml_client_port(L, c);
+  tdm_port_clear_fd(port);
+  int n = tdml_pump(L, c);
+  while (n == 0 && port->watched != 0 && tdm_clock_now() < deadline) {
+    int err = tdm_port_wait(port, NULL, 1, deadline, 0);
+    if (err == TDM_INTR) tdml_let_hooks_run(L);
+    tdm_port_clear_fd(port);
+    n = tdml_pump(L, c);
+  }
+  lua_pushinteger(L, n);
+  return 1;
+}
+
+/* fileno() -> descriptor */
+static int fileno_of_state(lua_State *L) {
+  int fd = tdm_port_fileno(tdml_client_port(L, tdml_client_of(L)));
+  if (fd < 0) {
+    tdml_pusherror(L, "limit", "no descriptor is left for tandem.fileno");
+    return lua_error(L);
+  }
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+/* --- small things ------------------------------------------------------------------ */
+
+static int now(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)tdm_clock_now() * 1e-9);
+  return 1;
+}
+
+static int cpu_time(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)tdm_clock_cpu() * 1e-9);
+  return 1;
+}
+
+static int cpu_count(lua_State *L) {
+  lua_pushinteger(L, tdm_cpu_count());
+  return 1;
+}
+
+static int cwd(lua_State *L) {
+  char path[4096];
+  if (getcwd(path, sizeof path) == NULL) return luaL_pushfail(L), 1;
+  lua_pushstring(L, path);
+  return 1;
+}
+
+/* is_terminal(fd) -> boolean */
+static int is_terminal(lua_State *L) {
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+/* write_error(text): to stderr, also where the host has no io */
+static int write_error(lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  fwrite(s, 1, n, stderr);
+  fflush(stderr);
+  return 0;
+}
+
+/* on_callback_error(fn): who hears of errors in callbacks */
+static int set_error_handler(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_setiuservalue(L, lua_upvalueindex(1), 2);
+  return 0;
+}
+
+/* new_error(kind, message) -> error object */
+static int new_error(lua_State *L) {
+  tdml_pusherror(L, luaL_checkstring(L, 1), "%s", luaL_checkstring(L, 2));
+  return 1;
+}
+
+/* is_error(value, [kind]) -> boolean */
+static int is_error(lua_State *L) {
+  const char *kind = luaL_optstring(L, 2, NULL);
+  int same = 0;
+  if (lua_istable(L, 1) && lua_getmetatable(L, 1)) {
+    luaL_getmetatable(L, TDML_ERROR_MT);
+    same = lua_rawequal(L, -1, -2);
+  }
+  if (same && kind != NULL) {
+    lua_getfield(L, 1, "kind");
+    same = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), kind) == 0;
+  }
+  lua_pushboolean(L, same);
+  return 1;
+}
+
+static int is_future(lua_State *L) {
+  void *p = tdml_testudata(L, 1, tdml_client_of(L)->future_mt);
+  lua_pushboolean(L, p != NULL);
+  return 1;
+}
+
+static int is_pool(lua_State *L) {
+  void *p = tdml_testudata(L, 1, tdml_client_of(L)->pool_mt);
+  lua_pushboolean(L, p != NULL);
+  return 1;
+}
+
+/* encode(...) -> bytes; the codec by itself, for its tests */
+static int encode(lua_State *L) {
+  tdml_client *c = tdml_client_of(L);
+  tdml_encode_opts opts = {TDML_REFUSE_MT, "argument", 1};
+  c->buf.n = 0;
+  int err = tdml_encode(L, 1, lua_gettop(L), &c->buf, c->scratch, &opts);
+  if (err == TDM_ENCODE) {
+    tdml_pusherror(L, "encode", "%s", tdml_scratch_message(c->scratch));
+    tdml_seterrorstring(L, "path", tdml_scratch_path(c->scratch));
+    return lua_error(L);
+  }
+  if (err != TDM_OK) return luaL_error(L, "not enough memory");
+  lua_pushlstring(L, c->buf.p, c->buf.n);
+  return 1;
+}
+
+/* decode(bytes) -> values */
+static int decode(lua_State *L) {
+  size_t n;
+  const char *p = luaL_checklstring(L, 1, &n);
+  int values = tdml_decode(L, p, n);
+  if (values < 0) return tdml_raise(L, values);
+  return values;
+}
+
+/* debug_counts() -> { pools, tasks, memory }: what of ours is live */
+static int debug_counts(lua_State *L) {
+  tdml_client *c = tdml_client_of(L);
+  if (c->port != NULL) tdm_port_drain(c->port);
+  lua_createtable(L, 0, 3);
+  lua_pushinteger(L, (lua_Integer)c->pools);
+  lua_setfield(L, -2, "pools");
+  lua_pushinteger(L, c->port ? (lua_Integer)c->port->slab.live : 0);
+  lua_setfield(L, -2, "tasks");
+  lua_pushinteger(L, tdm_mem_live());
+  lua_setfield(L, -2, "memory");
+  return 1;
+}
+
+static void set_constants(lua_State *L) {
+  static const struct {
+    const char *name;
+    int value;
+  } jobs[] = {{"MAP", TDML_MAP}, {"STARMAP", TDML_STARMAP},
+              {"REDUCE", TDML_REDUCE}};
+  for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
+    lua_pushinteger(L, jobs[i].value);
+    lua_setfield(L, -2, jobs[i].name);
+  }
+  lua_pushinteger(L, TDM_MAX_WORKERS);
+  lua_setfield(L, -2, "MAX_WORKERS");
+}
+
+static void new_known_tasks(lua_State *L) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+}
+
+int luaopen_tandem_core(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"new_promise", new_promise}, {"notes", future_notes},
+      {"settle", settle},           {"wait_some", wait_some},
+      {"poll", poll_callbacks},     {"fileno", fileno_of_state},
+      {"now", now},                 {"cpu_time", cpu_time},
+      {"cpu_count", cpu_count},     {"cwd", cwd},
+      {"is_terminal", is_terminal}, {"write_error", write_error},
+      {"set_error_handler", set_error_handler},
+      {"new_error", new_error},     {"is_error", is_error},
+      {"is_future", is_future},     {"is_pool", is_pool},
+      {"encode", encode},           {"decode", decode},
+      {"debug_counts", debug_counts},
+      {NULL, NULL}};
+  luaL_checkversion(L);
+  lua_settop(L, 0);
+  tdml_openerrors(L);
+  tdml_client_new(L);
+  new_known_tasks(L);
+  tdml_client *c = *(tdml_client **)lua_touserdata(L, 1);
+  lua_newtable(L);
+  tdml_register(L, functions, 1, 2);
+  tdml_open_inside(L, 1, 2);
+  tdml_open_future(L, c, 1, 2);
+  tdml_open_pool(L, c, 1, 2);
+  tdml_open_mapping(L, c, 1, 2);
+  set_constants(L);
+  return 1;
+}

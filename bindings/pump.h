@@ -1,0 +1,30 @@
+/* pump.h -- waiting for tasks, and the callbacks that run meanwhile.
+ *
+ * Callbacks run in the submitting state only, inside a call that may block;
+ * every such call goes through here.
+ *
+ * Threads: the thread that runs the state.
+ * Blocks:  tdml_wait_…, until the deadline.
+ */
+#ifndef TDML_PUMP_H
+#define TDML_PUMP_H
+
+#include "client.h"
+
+/* Takes in what came back and runs the callbacks that are due. How many. Never
+ * raises what a callback raises. */
+int tdml_pump(lua_State *L, tdml_client *c);
+
+/* Waits until the task is settled: true; or the deadline: false. */
+int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
+                   tdm_time deadline);
+
+/* Waits until something may have changed: `count` more tasks are back, a
+ * callback ran, or the deadline passed (false). */
+int tdml_wait_some(lua_State *L, tdml_client *c, int count, tdm_time deadline);
+
+/* Lets the thread that runs the state notice what a signal handler has set
+ * for it with lua_sethook, as lua.c does for SIGINT. May raise. */
+void tdml_let_hooks_run(lua_State *L);
+
+#endif

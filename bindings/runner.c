@@ -1,0 +1,294 @@
+#include "runner.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/error.h"
+#include "../core/mem.h"
+#include "client.h"
+#include "inside.h"
+#include "load.h"
+#include "module.h"
+
+/* --- memory ----------------------------------------------------------------- */
+
+static void *plain_alloc(void *ud, void *p, size_t old, size_t size) {
+  (void)ud;
+  (void)old;
+  if (size != 0) return realloc(p, size);
+  free(p);
+  return NULL;
+}
+
+static void *limited_alloc(void *ud, void *p, size_t old, size_t size) {
+  tdml_vm *vm = ud;
+  if (p == NULL) old = 0; /* it is a type then */
+  if (size > old && size - old > vm->recipe->memory_limit - vm->used)
+    return NULL;
+  void *q = plain_alloc(NULL, p, old, size);
+  if (q != NULL || size == 0) vm->used += size - old;
+  return q;
+}
+
+/* --- one call --------------------------------------------------------------- */
+
+static void fail(tdml_vm *vm, lua_State *L) {
+  vm->out->n = 0;
+  vm->outcome = TDM_FAILED;
+  tdml_put_failure(L, vm->scratch, vm->out);
+}
+
+/* An error of tandem, with the task's name in it. */
+static void fail_encode(tdml_vm *vm, lua_State *L) {
+  tdml_pusherror(L, "encode", "%s", tdml_scratch_message(vm->scratch));
+  tdml_seterrorstring(L, "path", tdml_scratch_path(vm->scratch));
+  tdml_seterrorstring(L, "task", vm->task->func->label);
+  fail(vm, L);
+}
+
+int tdml_vm_pushfunction(tdml_vm *vm, lua_State *L, const tdm_func *f) {
+  if (lua_rawgeti(L, TDML_FUNCTIONS, (lua_Integer)f->id) != LUA_TNIL) return 1;
+  lua_pop(L, 1);
+  if (!tdml_load(L, f)) {
+    fail(vm, L);
+    return 0;
+  }
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, TDML_FUNCTIONS, (lua_Integer)f->id);
+  return 1;
+}
+
+void tdml_vm_finish(tdml_vm *vm, lua_State *L, int status, int first) {
+  tdml_encode_opts opts = {vm->recipe->mode, "result", 1};
+  int err;
+  if (status == LUA_ERRMEM) return; /* failed without a word */
+  if (status != LUA_OK) {
+    fail(vm, L);
+    return;
+  }
+  err = tdml_encode(L, first, lua_gettop(L) - first + 1, vm->out, vm->scratch,
+                    &opts);
+  if (err == TDM_ENCODE)
+    fail_encode(vm, L);
+  else if (err == TDM_OK)
+    vm->outcome = TDM_DONE;
+}
+
+static void run_call(tdml_vm *vm, lua_State *L, int handler) {
+  const tdm_payload *in = &vm->task->payload;
+  if (!tdml_vm_pushfunction(vm, L, vm->task->func)) return;
+  int n = tdml_decode(L, tdm_payload_bytes(in), in->n);
+  if (n < 0) {
+    tdml_pusherror(L, tdm_error_kind(n), "the arguments cannot be decoded: %s",
+                   tdm_error_text(n));
+    fail(vm, L);
+    return;
+  }
+  int status = lua_pcall(L, n, LUA_MULTRET, handler);
+  tdml_vm_finish(vm, L, status, handler + 1);
+}
+
+/* The frame in which every task runs, protected. What ends it early is want of
+ * memory, or a task that made the machine's own parts fail. */
+static int run_task(lua_State *L) {
+  tdml_vm *vm = lua_touserdata(L, TDML_VM);
+  lua_pushvalue(L, TDML_HANDLER);
+  switch (vm->task->job) {
+    case TDML_CALL: run_call(vm, L, 1); break;
+    case TDML_REDUCE: tdml_run_reduce(vm, L, 1); break;
+    default: tdml_run_chunk(vm, L, 1); break;
+  }
+  return 0;
+}
+
+/* What a task may have left behind, and must not be the next one's trouble. */
+static void tidy(lua_State *L) {
+  lua_settop(L, 1);
+  if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
+}
+
+static enum tdm_state vm_run(void *arg, tdm_task *t, tdm_buf *out) {
+  tdml_vm *vm = arg;
+  lua_State *L = vm->L;
+  vm->task = t;
+  vm->out = out;
+  vm->outcome = TDM_FAILED;
+  vm->batch = NULL;
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+    out->n = 0;
+    vm->outcome = TDM_FAILED;
+  }
+  tidy(L);
+  /* Out of memory: the next task shall find some. */
+  if (vm->outcome == TDM_FAILED && out->n == 0) lua_gc(L, LUA_GCCOLLECT);
+  return vm->outcome;
+}
+
+/* --- making one --------------------------------------------------------------- */
+
+/* Index 1 of the machine's stack: run_task with all that it needs. */
+static void push_frame(lua_State *L, tdml_vm *vm) {
+  lua_pushlightuserdata(L, vm);
+  lua_newtable(L);
+  lua_pushcfunction(L, tdml_keep_traceback);
+  lua_pushcclosure(L, run_task, 3);
+}
+
+static void set_search_path(lua_State *L, const char *field, int idx) {
+  if (!lua_isstring(L, idx)) return;
+  lua_getglobal(L, "package");
+  lua_pushvalue(L, idx);
+  lua_setfield(L, -2, field);
+  lua_pop(L, 1);
+}
+
+/* The machine without the user's code. Pushes the recipe's values after the
+ * frame. */
+static int furnish(lua_State *L) {
+  tdml_vm *vm = lua_touserdata(L, 1);
+  luaL_openlibs(L);
+  tdml_openerrors(L);
+  tdml_move_in(L, vm->ctl);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_tandem_core);
+  lua_setfield(L, -2, "tandem.core");
+  lua_settop(L, 0);
+  push_frame(L, vm);
+  int n = tdml_decode(L, vm->recipe->bytes, vm->recipe->size);
+  if (n < 0) return luaL_error(L, "malformed recipe");
+  set_search_path(L, "path", 2);
+  set_search_path(L, "cpath", 3);
+  return lua_gettop(L);
+}
+
+/* frame, path, cpath, preload, initializer form, spec, initargs */
+enum { PRELOAD = 4, FORM = 5, SPEC = 6, INITARGS = 7 };
+
+/* Replaces the error on top by one of tandem's that says where it happened. */
+static void blame(lua_State *L, const char *kind, const char *what) {
+  int err = lua_gettop(L);
+  const char *text = luaL_tolstring(L, err, NULL);
+  tdml_pusherror(L, kind, "%s failed: %s", what, text);
+  lua_pushvalue(L, err);
+  lua_setfield(L, -2, "cause");
+  lua_replace(L, err);
+  lua_settop(L, err);
+}
+
+static int preload_one(lua_State *L, int handler) {
+  const char *name = lua_tostring(L, -1);
+  lua_getglobal(L, "require");
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 0, handler) == LUA_OK) return 1;
+  blame(L, "load", lua_pushfstring(L, "preload of module '%s'", name));
+  return 0;
+}
+
+static int preload(lua_State *L, int handler) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, PRELOAD);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, PRELOAD, i);
+    if (!preload_one(L, handler)) return 0;
+    lua_pop(L, 1);
+  }
+  return 1;
+}
+
+static int initialize(lua_State *L, int handler) {
+  if (lua_isnil(L, FORM)) return 1;
+  size_t size;
+  const char *spec = lua_tolstring(L, SPEC, &size);
+  tdm_func f = {.form = (enum tdm_func_form)lua_tointeger(L, FORM),
+                .spec = spec,
+                .size = size,
+                .label = "initializer"};
+  if (!tdml_load(L, &f)) return 0;
+  lua_Integer n = luaL_len(L, INITARGS);
+  luaL_checkstack(L, (int)n, "too many initargs");
+  lua_getfield(L, INITARGS, "n");
+  if (lua_isinteger(L, -1)) n = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  for (lua_Integer i = 1; i <= n; i++) lua_rawgeti(L, INITARGS, i);
+  if (lua_pcall(L, (int)n, 0, handler) == LUA_OK) return 1;
+  blame(L, "init", "the initializer");
+  return 0;
+}
+
+/* Arguments: what furnish returned. True, or false and the error. */
+static int prepare(lua_State *L) {
+  lua_pushcfunction(L, tdml_keep_traceback);
+  int handler = lua_gettop(L);
+  if (preload(L, handler) && initialize(L, handler)) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushboolean(L, 0);
+  lua_insert(L, -2);
+  return 2;
+}
+
+static int prepare_protected(tdml_vm *vm, lua_State *L, tdm_buf *why) {
+  int n = lua_gettop(L);
+  lua_pushcfunction(L, prepare);
+  for (int i = 1; i <= n; i++) lua_pushvalue(L, i);
+  if (lua_pcall(L, n, 2, 0) != LUA_OK) return TDM_NOMEM;
+  if (lua_toboolean(L, -2)) return TDM_OK;
+  return tdml_put_failure(L, vm->scratch, why) ? TDM_BROKEN : TDM_NOMEM;
+}
+
+static int furnish_protected(lua_State *L, tdml_vm *vm) {
+  lua_pushcfunction(L, furnish);
+  lua_pushlightuserdata(L, vm);
+  return lua_pcall(L, 1, LUA_MULTRET, 0) == LUA_OK ? TDM_OK : TDM_NOMEM;
+}
+
+static void vm_close(void *arg) {
+  tdml_vm *vm = arg;
+  if (vm->L != NULL) lua_close(vm->L);
+  tdml_scratch_free(vm->scratch);
+  tdm_mem_free(vm);
+}
+
+static int vm_open(const void *arg, struct tdm_ctl *ctl, void **out,
+                   tdm_buf *why) {
+  tdml_vm *vm = tdm_mem_zero(sizeof *vm);
+  if (vm == NULL) return TDM_NOMEM;
+  vm->recipe = arg;
+  vm->ctl = ctl;
+  vm->scratch = tdml_scratch_new();
+  int limited = vm->recipe->memory_limit != 0;
+  vm->L = lua_newstate(limited ? limited_alloc : plain_alloc, vm);
+  int err = TDM_NOMEM;
+  if (vm->L != NULL && vm->scratch != NULL) err = furnish_protected(vm->L, vm);
+  if (err == TDM_OK) err = prepare_protected(vm, vm->L, why);
+  if (err != TDM_OK) {
+    vm_close(vm);
+    return err;
+  }
+  lua_settop(vm->L, 1);
+  *out = vm;
+  return TDM_OK;
+}
+
+/* A worker that sleeps shall not sit on garbage: collect where the heap has
+ * grown to more than twice of what was live, and by more than a little. */
+static void vm_idle(void *arg) {
+  tdml_vm *vm = arg;
+  size_t now = (size_t)lua_gc(vm->L, LUA_GCCOUNT) * 1024;
+  if (now < 2 * vm->live_after_gc + 256 * 1024) return;
+  lua_gc(vm->L, LUA_GCCOLLECT);
+  vm->live_after_gc = (size_t)lua_gc(vm->L, LUA_GCCOUNT) * 1024;
+}
+
+static void release(void *recipe) { tdm_mem_free(recipe); }
+
+const tdm_runner tdml_runner = {
+    .open = vm_open,
+    .run = vm_run,
+    .idle = vm_idle,
+    .close = vm_close,
+    .release = release,
+};

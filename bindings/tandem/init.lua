@@ -1,0 +1,93 @@
+--- tandem: a concurrency toolkit for Lua 5.4.
+--
+-- Functions are submitted by module name to a pool of workers, each with its
+-- own Lua state, and come back as futures.
+--
+--     local tandem = require "tandem"
+--     local pool <close> = tandem.thread_pool(4)
+--     print(pool:submit("tasks.primes:is_prime", 112272535095293):result())
+--
+-- Threads run Lua truly in parallel (there is no GIL), so they serve
+-- CPU-bound work as well as IO-bound work.
+-- @module tandem
+local core = require "tandem.core"
+local pools = require "tandem.pool"
+local futures = require "tandem.futures"
+local measure = require "tandem.measure"
+local range = require "tandem.range"
+
+local tandem = {
+  _VERSION = "tandem 0.1.0",
+
+  thread_pool = pools.thread_pool,
+  serial_pool = pools.serial_pool,
+
+  wait = futures.wait,
+  as_completed = futures.as_completed,
+  all = futures.all,
+  any = futures.any,
+
+  range = range.new,
+  classify = measure.classify,
+}
+
+--- Runs the callbacks that are ready in this state.
+-- @tparam[opt=0] number timeout seconds to wait for one, where some are
+--   expected
+-- @treturn integer how many ran
+-- @function poll
+tandem.poll = core.poll
+
+--- A descriptor that is readable when `poll` has work: for epoll, luv, cqueues.
+-- @treturn integer
+-- @function fileno
+tandem.fileno = core.fileno
+
+--- What runs here: inside a task a table `{ task, worker, pool, attempt }`.
+-- @treturn ?table nil outside of a task
+-- @function current
+tandem.current = core.current
+
+--- Shall this task end soon? A long task asks now and then.
+-- @treturn boolean
+-- @function cancelled
+tandem.cancelled = core.cancelled
+
+--- Sleeps. In a task it raises an error of kind "cancelled" when the task is
+-- told to end.
+-- @tparam number seconds
+-- @function sleep
+tandem.sleep = core.sleep
+
+--- Monotonic time in seconds.
+-- @treturn number
+-- @function now
+tandem.now = core.now
+
+--- Processors that this process may use: affinity and control group heeded.
+-- @treturn integer
+-- @function cpu_count
+tandem.cpu_count = core.cpu_count
+
+--- Is this one of tandem's errors?
+-- @param value anything
+-- @tparam[opt] string kind and of this kind?
+-- @treturn boolean
+-- @function is_error
+tandem.is_error = core.is_error
+
+--- Hears of errors in callbacks. Set another to replace it.
+-- @param err what was raised
+-- @tparam future future the one whose callback it was
+-- @tparam ?string traceback
+function tandem.on_callback_error(err, future, traceback)
+  core.write_error(("tandem: error in a callback of %s: %s\n%s\n"):format(
+    tostring(future), tostring(err), traceback or ""))
+end
+
+core.set_error_handler(function(...)
+  local handler = tandem.on_callback_error
+  if handler then handler(...) end
+end)
+
+return tandem

@@ -1,0 +1,247 @@
+--- map, starmap, reduce: items in, chunks of them to the workers, results out.
+--
+-- Each chunk is one task of the core. This file decides how many items go into
+-- a chunk and how many chunks are on their way; what runs for every single
+-- item is in C.
+-- @module tandem.map
+-- @local
+local check = require "tandem.check"
+local core = require "tandem.core"
+local progress = require "tandem.progress"
+local source = require "tandem.source"
+
+local map = {}
+
+local policy = {}
+policy.__index = policy
+
+-- A chunk shall run about so long: short enough to share the work out evenly,
+-- long enough that the cost of a task is lost in it.
+local CHUNK_SECONDS = 60e-6
+-- Work that is shorter than this is not worth cutting for the sake of balance.
+local WORTH_BALANCING = 20e-6
+local LARGEST_CHUNK = 16384
+local GROWTH = 8
+
+local kinds = check.kinds
+local OPTIONS = {
+  chunk = check.count_or_auto,
+  buffer = check.count_or_auto,
+  ordered = kinds.boolean,
+  on_error = check.one_of("raise", "collect"),
+  timeout = kinds.number,
+  progress = function(v)
+    if type(v) == "boolean" or type(v) == "function" then return v end
+    return nil, "a boolean or a function"
+  end,
+}
+local REDUCE_OPTIONS = {
+  chunk = OPTIONS.chunk,
+  buffer = OPTIONS.buffer,
+  timeout = OPTIONS.timeout,
+  progress = OPTIONS.progress,
+}
+
+local function new_policy(pool, job, task, items, options, view)
+  local _, _, workers = core.describe(pool)
+  local self = setmetatable({
+    pool = pool,
+    job = job,
+    task = task,
+    source = items,
+    workers = workers,
+    priority = view and view.priority or 0,
+    label = view and view.name,
+    auto = (options.chunk or "auto") == "auto",
+    chunk = options.chunk ~= "auto" and options.chunk or 1,
+    buffer = options.buffer ~= "auto" and options.buffer or math.maxinteger,
+    deadline = options.timeout and core.now() + options.timeout,
+    ordered = options.ordered ~= false,
+    head = 1, -- of the chunks that are on their way, in order
+    tail = 0,
+    flying = 0, -- items in these
+    finished = {}, -- unordered: chunks that are back
+    delivered = 0, -- items given to the reader
+    tell = progress.reporter(options.progress, items.total),
+  }, policy)
+  -- Enough that no worker waits for the reader, and an endless input is fine.
+  self.most_chunks = 2 * workers + 4
+  return self
+end
+
+--- Learns from a chunk that is back what an item costs.
+function policy:learn(future)
+  local seconds, items = core.took(future)
+  local each = seconds / items
+  local cost = self.cost and 0.7 * self.cost + 0.3 * each or each
+  self.cost = cost
+  if not self.auto then return end
+  local want = cost > 0 and CHUNK_SECONDS / cost or LARGEST_CHUNK
+  want = math.min(want, self.chunk * GROWTH, LARGEST_CHUNK)
+  self.chunk = math.max(1, want // 1 | 0)
+end
+
+--- How many items the next chunk takes.
+function policy:next_size()
+  local size = self.chunk
+  local left = self.auto and self.source:left()
+  if left and self.cost then
+    local share = left // (2 * self.workers) + 1
+    local least = WORTH_BALANCING / math.max(self.cost, 1e-9)
+    size = math.min(size, math.max(share, least // 1 | 0, 1))
+  end
+  return math.min(size, self.buffer - self.flying)
+end
+
+function policy:send(size)
+  local first = self.source.taken + 1
+  local count = self.source:take(size)
+  if count == 0 then return false end
+  core.pack_begin(self.pool, self.combine)
+  self.source:pack(self.pool, self.job == core.STARMAP)
+  local future = core.submit_chunk(self.pool, self.task, nil, count, self.job,
+    self.priority, self.label)
+  local entry = { future = future, first = first, count = count }
+  self.tail = self.tail + 1
+  self[self.tail] = entry
+  self.flying = self.flying + count
+  if not self.ordered then
+    local finished = self.finished
+    future:on_done(function() finished[#finished + 1] = entry end)
+  end
+  return true
+end
+
+--- Sends chunks until enough are on their way.
+function policy:fill()
+  while not self.source.ended and self.flying < self.buffer
+    and self.tail - self.head + 1 < self.most_chunks do
+    if not self:send(self:next_size()) then break end
+  end
+end
+
+function policy:time_left()
+  return self.deadline and self.deadline - core.now()
+end
+
+function policy:raise_timeout()
+  local err = core.new_error("timeout", ("map ran out of time with %d items "
+    .. "on their way"):format(self.flying))
+  self:give_up()
+  error(err)
+end
+
+--- The next chunk in order, taken off those that are on their way.
+function policy:next_in_order()
+  local entry = self[self.head]
+  if not entry.future:wait(self:time_left()) then self:raise_timeout() end
+  self[self.head] = nil
+  self.head = self.head + 1
+  return entry
+end
+
+--- The next chunk that is back, whichever it is. `head` only counts here.
+function policy:next_finished()
+  local finished = self.finished
+  while #finished == 0 do
+    if not core.wait_some(1, self.deadline) and #finished == 0 then
+      self:raise_timeout()
+    end
+  end
+  self.head = self.head + 1
+  return table.remove(finished, 1)
+end
+
+--- The next settled chunk and the number of its first item; nil at the end.
+-- What the input raised is raised once all that came before is delivered.
+function policy:next_chunk()
+  if self.closed then return nil end
+  self:tell(self.delivered)
+  self:fill()
+  if self.head > self.tail then
+    self.closed = true
+    self:tell(self.delivered, true)
+    self.source:rethrow()
+    return nil
+  end
+  local entry = self.ordered and self:next_in_order() or self:next_finished()
+  self.flying = self.flying - entry.count
+  self.delivered = self.delivered + entry.count
+  self:learn(entry.future)
+  return entry.future, entry.first
+end
+
+--- Cancels what has not started; the map is at its end.
+function policy:give_up()
+  if self.closed then return end
+  self.closed = true
+  self.source:close()
+  for i = 1, self.tail do
+    local entry = self[i]
+    if entry then entry.future:cancel() end
+  end
+  self:tell(self.delivered, true)
+end
+
+--- Starts a map.
+-- @return an iterator, callable; nil, nil; and itself to be closed
+function map.new(pool, job, task, items, options, view)
+  local name = job == core.MAP and "pool:map" or "pool:starmap"
+  options = check.options(name, options, OPTIONS, 2)
+  core.check_task(task)
+  local self = new_policy(pool, job, task, source.new(name, items), options,
+    view)
+  self:fill()
+  local mapping = core.new_mapping(self, options.on_error == "collect")
+  return mapping, nil, nil, mapping
+end
+
+local mapping = core.mapping_methods
+
+--- Drains the map.
+-- @treturn table the first result of each item, by its index
+-- @treturn table the errors by index, with `on_error = "collect"`
+function mapping:collect()
+  local results, errors = {}, {}
+  core.drain(self, results, errors)
+  return results, errors
+end
+
+--- Ends the map early: what has not started is cancelled.
+function mapping:close()
+  core.policy(self):give_up()
+end
+
+core.mapping_meta.__close = mapping.close
+
+--- Folds the partial results, in a worker, until one is left.
+local function fold(self, combine, partials, n)
+  if n < 2 then return partials[1] end
+  local items = source.new("pool:reduce", partials)
+  core.pack_begin(self.pool, combine, true)
+  items:take(n)
+  items:pack(self.pool)
+  local future = core.submit_chunk(self.pool, self.task, nil, n, core.REDUCE,
+    self.priority, self.label)
+  if not future:wait(self:time_left()) then self:raise_timeout() end
+  return (future:result())
+end
+
+--- See pool:reduce.
+function map.reduce(pool, task, combine, items, options, view)
+  options = check.options("pool:reduce", options, REDUCE_OPTIONS, 2)
+  core.check_task(task)
+  core.check_task(combine)
+  local self = new_policy(pool, core.REDUCE, task,
+    source.new("pool:reduce", items), options, view)
+  self.combine = combine
+  local partials, n = {}, 0
+  for future in function() return self:next_chunk() end do
+    if future:status() ~= "done" then self:give_up() end
+    n = n + 1
+    partials[n] = future:result()
+  end
+  return fold(self, combine, partials, n)
+end
+
+return map

@@ -1,0 +1,228 @@
+--- Pools: making them, and those of their methods that are policy.
+-- @classmod pool
+local check = require "tandem.check"
+local core = require "tandem.core"
+local map = require "tandem.map"
+local search = require "tandem.search"
+
+local pools = {}
+local methods = core.pool_methods
+local kinds = check.kinds
+
+-- How long an idle worker looks for work before it sleeps.
+local AUTO_SPIN = 50e-6
+
+local function spin(v)
+  if v == "auto" then return v end
+  local us = kinds.number(v)
+  if us and us >= 0 and us <= 1e6 then return us end
+  return nil, "a number of microseconds or \"auto\""
+end
+
+local function workers(v)
+  local n = kinds.count(v)
+  if n and n <= core.MAX_WORKERS then return n end
+  return nil, ("a positive integer, at most %d"):format(core.MAX_WORKERS)
+end
+
+local function module_list(v)
+  if type(v) ~= "table" then return nil, "a list of module names" end
+  for _, name in ipairs(v) do
+    if type(name) ~= "string" then return nil, "a list of module names" end
+  end
+  return v
+end
+
+local OPTIONS = {
+  max_workers = workers,
+  name = kinds.string,
+  initializer = kinds.task,
+  initargs = kinds.table,
+  max_tasks_per_worker = kinds.count,
+  queue_limit = kinds.count,
+  on_full = check.one_of("block", "error", "caller"),
+  memory_limit = kinds.count,
+  metatables = check.one_of("refuse", "drop"),
+  path = kinds.string,
+  cpath = kinds.string,
+  preload = module_list,
+  spin = spin,
+  exit_timeout = kinds.seconds,
+}
+
+local function settings_of(where, options, default_workers)
+  if options == nil or type(options) == "table" then
+    options = check.options(where, options, OPTIONS, 3)
+  else
+    options = { max_workers = check.value(where, "argument #1", workers,
+      options, 3) }
+  end
+  if options.initializer then core.check_task(options.initializer) end
+  return {
+    max_workers = options.max_workers or default_workers(),
+    name = options.name or "tandem",
+    initializer = options.initializer,
+    initargs = options.initargs or {},
+    max_tasks_per_worker = options.max_tasks_per_worker,
+    queue_limit = options.queue_limit,
+    on_full = options.on_full or "block",
+    memory_limit = options.memory_limit,
+    metatables = options.metatables or "refuse",
+    path = search.absolute(options.path or package.path),
+    cpath = search.absolute(options.cpath or package.cpath),
+    preload = options.preload or {},
+    spin = type(options.spin) == "number" and options.spin * 1e-6 or AUTO_SPIN,
+    exit_timeout = options.exit_timeout or 5,
+  }
+end
+
+--- A pool of OS threads, each with its own Lua state: truly parallel, for
+-- CPU-bound and for IO-bound tasks alike.
+-- @tparam ?number|table options the number of workers (default: processors
+--   + 4, at most 32), or a table of options
+-- @treturn pool
+-- @function tandem.thread_pool
+function pools.thread_pool(options)
+  return core.new_pool("thread", settings_of("tandem.thread_pool", options,
+    function() return math.min(32, core.cpu_count() + 4) end))
+end
+
+--- A pool that runs each task inside `submit`, in the caller, through the same
+-- encoding and a state of its own: for tests, and as a baseline.
+-- @tparam ?table options as for `thread_pool`
+-- @treturn pool
+-- @function tandem.serial_pool
+function pools.serial_pool(options)
+  return core.new_pool("serial", settings_of("tandem.serial_pool", options,
+    function() return 1 end))
+end
+
+--- Submits and waits.
+-- @param task as for `submit`
+-- @param ... its arguments
+-- @return the task's results
+function methods:call(task, ...)
+  return self:submit(task, ...):result()
+end
+
+--- Applies the task to each item.
+-- @param task as for `submit`
+-- @param items a list, an iterator function, a callable, or `tandem.range`
+-- @tparam ?table options `chunk`, `buffer`, `ordered`, `on_error`, `timeout`,
+--   `progress`
+-- @return an iterator of `index, results`; for a generic `for` with its
+--   closing value
+function methods:map(task, items, options)
+  return map.new(self, core.MAP, task, items, options)
+end
+
+--- As `map`; each item is a list of arguments.
+function methods:starmap(task, items, options)
+  return map.new(self, core.STARMAP, task, items, options)
+end
+
+--- Applies the task to each item and folds the results with `combine`, inside
+-- the workers, then folds the partial results in order.
+-- @param task as for `submit`
+-- @param combine a task of two arguments, associative
+-- @param items as for `map`
+-- @tparam ?table options as for `map`
+-- @return the value; nil for no items
+function methods:reduce(task, combine, items, options)
+  return map.reduce(self, task, combine, items, options)
+end
+
+local SHUTDOWN = {
+  wait = kinds.boolean,
+  cancel_pending = kinds.boolean,
+  timeout = kinds.number,
+  kill = kinds.boolean,
+}
+
+--- Takes no more tasks, and waits for those that it has.
+-- @tparam ?table options `wait` (default true), `cancel_pending` (default
+--   false), `timeout` in seconds
+-- @treturn boolean true when all is done; else false and the list of futures
+--   that are not
+function methods:shutdown(options)
+  options = check.options("pool:shutdown", options, SHUTDOWN)
+  if options.kill then
+    check.fail("bad option 'kill' in pool:shutdown: a thread cannot be killed")
+  end
+  core.close(self)
+  if options.cancel_pending then self:cancel_pending() end
+  local timeout = options.timeout
+  if options.wait == false then timeout = 0 end
+  if core.wait_over(self, timeout) then return true end
+  local unfinished = core.unfinished(self)
+  if #unfinished == 0 then return true end
+  return false, unfinished
+end
+
+local view = {}
+local VIEW = {
+  priority = function(v)
+    local n = kinds.integer(v)
+    if n and n >= -0x80000000 and n <= 0x7fffffff then return n end
+    return nil, "an integer"
+  end,
+  name = kinds.string,
+}
+
+--- A view of the pool with other settings for what is submitted through it.
+-- @tparam table options `priority` (higher first, default 0), `name` (shown
+--   in the place of the task)
+-- @return a view with submit, call, map, starmap, reduce, with
+function methods:with(options)
+  options = check.options("pool:with", options, VIEW)
+  return setmetatable({
+    pool = self,
+    priority = options.priority or 0,
+    name = options.name,
+  }, view)
+end
+
+view.__index = view
+view.__name = "tandem.View"
+
+function view:submit(task, ...)
+  return core.submit_with(self.pool, self.priority, self.name, task, ...)
+end
+
+view.call = methods.call
+
+function view:map(task, items, options)
+  return map.new(self.pool, core.MAP, task, items, options, self)
+end
+
+function view:starmap(task, items, options)
+  return map.new(self.pool, core.STARMAP, task, items, options, self)
+end
+
+function view:reduce(task, combine, items, options)
+  return map.reduce(self.pool, task, combine, items, options, self)
+end
+
+function view:with(options)
+  options = check.options("pool:with", options, VIEW)
+  return setmetatable({
+    pool = self.pool,
+    priority = options.priority or self.priority,
+    name = options.name or self.name,
+  }, view)
+end
+
+-- Leaving the block waits for all. Leaving it by an error cancels what has not
+-- started, tells the rest to end, and lets the error go on.
+function core.pool_meta.__close(pool, err)
+  core.close(pool)
+  if err == nil then
+    core.wait_over(pool)
+  else
+    pool:cancel_pending()
+    core.interrupt(pool)
+    core.wait_over(pool, core.exit_timeout(pool))
+  end
+end
+
+return pools
