@@ -1,0 +1,252 @@
+# tandem -- build, check, install. `make help` lists what there is to say.
+#
+# Variants live side by side, so that none clobbers another: MODE is release
+# (in build/), debug, lint, asan, tsan, cov or fuzz (in build/MODE/).
+# INBOX=locked builds the mutex twin of the lock-free inbox instead of it.
+
+MODE ?= release
+INBOX ?= lockfree
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_TIME ?= 60
+FILTER ?=
+BENCH_ARGS ?=
+# Looked up when used, and not before: set-up may just have installed it.
+LUA ?= $(shell scripts/dev/lua.sh)
+# Debian's place, then those of others. The compiler skips what is not there.
+LUA_INC ?= /usr/include/lua5.4 /usr/include/lua54 /usr/include/lua/5.4 \
+  /usr/local/include/lua5.4
+LUA_LIB ?= -llua5.4
+
+LUADIR ?= $(PREFIX)/share/lua/5.4
+LIBDIR ?= $(PREFIX)/lib/lua/5.4
+BINDIR ?= $(PREFIX)/bin
+DOCDIR ?= $(PREFIX)/share/doc/tandem
+
+# The build directory of a mode: build/tandem/core.so is the release's.
+TWIN := $(if $(filter locked,$(INBOX)),-locked)
+DIR = $(patsubst build/release,build,build/$(1)$(TWIN))
+OUT := $(call DIR,$(MODE))
+OBJ := build/obj/$(MODE)$(TWIN)
+SO := $(OUT)/tandem/core.so
+
+# ---- sources ----
+
+# A file and its *_locked.c twin stand for each other: one of them is linked.
+TWINS := $(wildcard core/*_locked.c)
+CORE := $(filter-out $(TWINS),$(wildcard core/*.c))
+ifeq ($(INBOX),locked)
+CORE := $(filter-out $(TWINS:_locked.c=.c),$(CORE)) $(TWINS)
+endif
+BINDINGS := $(wildcard bindings/*.c)
+C_TESTS := $(patsubst %.c,%,$(wildcard tests/core/test_*.c))
+C_TEST_HELP := $(filter-out tests/core/test_%,$(wildcard tests/core/*.c))
+FUZZERS := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
+SPECS ?= $(sort $(wildcard tests/spec/*_spec.lua tests/spec/*/*_spec.lua))
+
+CORE_O := $(CORE:%.c=$(OBJ)/%.o)
+BINDINGS_O := $(BINDINGS:%.c=$(OBJ)/%.o)
+TEST_HELP_O := $(C_TEST_HELP:%.c=$(OBJ)/%.o)
+
+# ---- flags ----
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wwrite-strings \
+  -Wredundant-decls -Wdisabled-optimization -Wdouble-promotion \
+  -Wmissing-declarations -Wmissing-prototypes -Wstrict-prototypes \
+  -Wold-style-definition -Wnested-externs -Wvla \
+  -Werror=implicit-function-declaration
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE_tsan := -fsanitize=thread
+SANITIZE_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
+  -fno-sanitize-recover=all
+SANITIZE_cov := --coverage
+SANITIZE := $(SANITIZE_$(MODE))
+OPTIMIZE_release := -O2 -g
+OPTIMIZE_lint := -O2 -Werror
+OPTIMIZE_cov := -O0 -g -DTDM_DEBUG
+OPTIMIZE := $(or $(OPTIMIZE_$(MODE)),\
+  -O1 -g -fno-omit-frame-pointer -DTDM_DEBUG)
+
+# The sanitizers' libraries that are loaded into a stock Lua are gcc's; only
+# clang has libFuzzer.
+ifneq ($(filter asan tsan cov,$(MODE)),)
+CC := gcc
+endif
+ifeq ($(MODE),fuzz)
+CC := clang
+endif
+
+CPPFLAGS_ALL := -D_GNU_SOURCE -Icore -Ibindings $(addprefix -isystem ,$(LUA_INC))
+CFLAGS_ALL := -std=c11 -pthread -fPIC -fvisibility=hidden $(OPTIMIZE) \
+  $(SANITIZE) $(WARNINGS)
+# nodelete: worker threads may outlive the lua_State that loaded the module,
+# and their code must not be unmapped under them.
+SO_FLAGS := -shared -pthread -Wl,-z,nodelete,-z,now,-z,relro
+
+MAKEFLAGS += --no-print-directory
+export CC
+# These would hide the LUA_PATH that the targets below set.
+unexport LUA_PATH_5_4 LUA_CPATH_5_4
+# Everything that runs Lua on a build runs it behind this.
+IN = eval "$$(scripts/dev/env.sh $(call DIR,$(1)))" &&
+# V=1 shows the commands in full.
+Q := $(if $(filter 1,$(V)),,@)
+SAY = $(if $(Q),@echo '  $(1) $@')
+
+# ---- build ----
+
+all: $(SO) build/bin/tandem ## build the module and the command (the default)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' \
+	  $(firstword $(MAKEFILE_LIST))
+
+$(SO): $(CORE_O) $(BINDINGS_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) $(SO_FLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^
+
+# The link points at the source, so that an edit needs no build.
+build/bin/tandem:
+	@mkdir -p $(@D)
+	@ln -sfn ../../scripts/tandem $@
+
+$(OBJ)/%.o: %.c Makefile | needs-build
+	@mkdir -p $(@D)
+	$(call SAY,cc)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) $(CFLAGS) -MMD -MP \
+	  -c -o $@ $<
+
+$(OUT)/tests/core/%: $(OBJ)/tests/core/%.o $(TEST_HELP_O) $(CORE_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^
+
+$(OUT)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(CORE_O) $(BINDINGS_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LUA_LIB)
+
+# Made by pattern rules, but not to be deleted as intermediate files.
+.SECONDARY:
+
+c-tests: $(C_TESTS:%=$(OUT)/%)
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# ---- set-up: install what the machine lacks, quick where it lacks nothing ----
+
+NEEDS := $(addprefix needs-,build demo repl test asan tsan valgrind fuzz cov)
+$(NEEDS): needs-%:
+	@LUA_INC="$(LUA_INC)" scripts/dev/setup.sh $*
+
+# ---- run ----
+
+demo: needs-demo ## an IO-bound and a CPU-bound job, serial and on threads
+	@$(MAKE) all
+	@$(call IN,$(MODE)) $(LUA) scripts/demo.lua
+
+repl: needs-repl ## Lua at a prompt, with tandem and a pool
+	@$(MAKE) all
+	@$(call IN,$(MODE)) build/bin/tandem
+
+bench: needs-demo ## measure and compare (BENCH_ARGS="--json")
+	@$(MAKE) all
+	@$(call IN,$(MODE)) $(LUA) scripts/bench/main.lua $(BENCH_ARGS)
+
+env: ## print export lines: eval "$(make -s env)"
+	@scripts/dev/env.sh $(OUT)
+
+# ---- test ----
+
+# The C tests want the assertions and counters of a debug build; the specs run
+# on what people get. TANDEM_MODE tells a spec which build it has before it.
+RUN = $(call IN,$(1)) LUA_PATH="$$PWD/tests/?.lua;$$LUA_PATH" \
+  TANDEM_MODE=$(1) FILTER="$(FILTER)"
+C_PROGRAMS = $(C_TESTS:%=$(call DIR,$(1))/%)
+
+test: needs-test ## the C tests of the core, and the specs
+	@$(MAKE) MODE=debug c-tests
+	@$(MAKE) all
+	@$(call RUN,$(MODE)) scripts/dev/run-tests.sh $(call C_PROGRAMS,debug) -- $(SPECS)
+
+test-core: needs-test ## the C tests of the core alone
+	@$(MAKE) MODE=debug c-tests
+	@scripts/dev/run-tests.sh $(call C_PROGRAMS,debug)
+
+test-lua: needs-test ## the specs alone (SPECS="tests/spec/map_spec.lua" FILTER=words)
+	@$(MAKE) all
+	@$(call RUN,$(MODE)) scripts/dev/run-tests.sh -- $(SPECS)
+
+# A stock Lua loads an instrumented module once it has the sanitizer's library.
+PRELOAD = env LD_PRELOAD=$$(gcc -print-file-name=lib$(1).so)
+# Large address-space offsets of newer kernels are more than gcc's TSan knows.
+STILL = $$(setarch -R true 2>/dev/null && echo setarch -R)
+
+asan: needs-asan ## both suites under AddressSanitizer and UBSan
+	@$(MAKE) MODE=asan c-tests all
+	@$(call RUN,asan) \
+	  ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
+	  UBSAN_OPTIONS=print_stacktrace=1 LUA_WRAP="$(call PRELOAD,asan)" \
+	  scripts/dev/run-tests.sh $(call C_PROGRAMS,asan) -- $(SPECS)
+
+tsan: needs-tsan ## both suites under ThreadSanitizer
+	@$(MAKE) MODE=tsan c-tests all
+	@$(call RUN,tsan) TSAN_OPTIONS=die_after_fork=0 \
+	  WRAP="$(STILL)" LUA_WRAP="$(STILL) $(call PRELOAD,tsan)" \
+	  scripts/dev/run-tests.sh $(call C_PROGRAMS,tsan) -- $(SPECS)
+
+gc: needs-test ## the specs with the collector always at work
+	@$(MAKE) MODE=debug all
+	@$(call RUN,debug) \
+	  LUA_INIT='collectgarbage("incremental",1,1000)' \
+	  scripts/dev/run-tests.sh -- $(SPECS)
+
+valgrind: needs-valgrind ## the C tests under valgrind
+	@$(MAKE) MODE=debug c-tests
+	@WRAP="valgrind -q --error-exitcode=99 --fair-sched=yes --leak-check=full \
+	  --errors-for-leak-kinds=definite" TANDEM_MODE=valgrind \
+	  scripts/dev/run-tests.sh $(call C_PROGRAMS,debug)
+
+fuzz: needs-fuzz ## each fuzzer for FUZZ_TIME=60 seconds
+	@$(MAKE) MODE=fuzz fuzzers
+	@scripts/dev/run-fuzzers.sh $(FUZZ_TIME) $(FUZZERS:%=$(call DIR,fuzz)/%)
+
+fuzzers: $(FUZZERS:%=$(OUT)/%)
+
+cov: needs-cov ## what the tests reach of the C code
+	@$(MAKE) MODE=cov c-tests all
+	@find build/obj/cov -name '*.gcda' -delete
+	@$(call RUN,cov) \
+	  scripts/dev/run-tests.sh $(call C_PROGRAMS,cov) -- $(SPECS)
+	@gcovr --root . --filter core/ --filter bindings/ build/obj/cov
+
+lint: ## format, clang-tidy, cppcheck, luacheck, layers, docs, rockspec
+	@LUA_INC="$(LUA_INC)" MAKE="$(MAKE)" scripts/dev/lint.sh
+
+# What lint.sh hands to clang-tidy.
+lint-flags:
+	@echo $(CPPFLAGS_ALL) -std=c11 -DTDM_DEBUG
+
+# ---- install ----
+
+# The command finds its modules from its own place, PREFIX/bin, so PREFIX need
+# not be on Lua's default path.
+
+install: all ## install below PREFIX=/usr/local (DESTDIR= LIBDIR= LUADIR=)
+	install -d "$(DESTDIR)$(LIBDIR)/tandem" "$(DESTDIR)$(LUADIR)/tandem" \
+	  "$(DESTDIR)$(LUADIR)/tandem_cli/tasks" "$(DESTDIR)$(BINDIR)" \
+	  "$(DESTDIR)$(DOCDIR)"
+	install -m 644 $(SO) "$(DESTDIR)$(LIBDIR)/tandem/"
+	install -m 644 bindings/tandem/*.lua "$(DESTDIR)$(LUADIR)/tandem/"
+	install -m 644 scripts/tandem_cli/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/"
+	install -m 644 scripts/tasks/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/tasks/"
+	install -m 755 scripts/tandem "$(DESTDIR)$(BINDIR)/"
+	install -m 644 LICENSE $(wildcard *.md docs/*.md) "$(DESTDIR)$(DOCDIR)/"
+
+clean: ## remove build/
+	rm -rf build
+
+.DEFAULT_GOAL := all
+.PHONY: all help c-tests fuzzers demo repl bench env test test-core test-lua \
+  asan tsan gc valgrind fuzz cov lint lint-flags install clean $(NEEDS)

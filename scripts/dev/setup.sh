@@ -1,0 +1,130 @@
+#!/bin/sh
+# setup.sh -- install what a job needs and this machine lacks.
+#
+#     scripts/dev/setup.sh build|demo|repl|test|asan|tsan|valgrind|lint|fuzz|cov
+#
+# Looks first, and does nothing, quickly, where everything is there. What is
+# missing comes from apt-get, without questions. Where that cannot be done it
+# says what to install by hand, and fails.
+set -u
+
+dev=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+profile=${1:-build}
+packages=   # of Debian, that are missing
+by_hand=    # the same for people without apt
+
+missing() {  # package, what it is elsewhere
+  case " $packages " in *" $1 "*) return ;; esac
+  packages="$packages $1"
+  by_hand="$by_hand
+  $2"
+}
+
+need_program() {  # program, package, what it is elsewhere
+  command -v "$1" >/dev/null 2>&1 || missing "$2" "${3:-$1}"
+}
+
+need_compiler() {
+  cc=${CC:-cc}
+  # CC may hold options and a wrapper ("ccache gcc"): its first word decides.
+  command -v "${cc%% *}" >/dev/null 2>&1 ||
+    missing "gcc libc6-dev" "a C compiler (gcc 12 or clang 14, or newer)"
+  need_program make make
+}
+
+need_headers() {
+  for dir in ${LUA_INC:-} /usr/include/lua5.4 /usr/include/lua54 \
+             /usr/include/lua/5.4 /usr/local/include/lua5.4 \
+             /usr/local/include /usr/include; do
+    if [ -f "$dir/lua.h" ] &&
+       grep -q 'LUA_VERSION_NUM[[:space:]]*504' "$dir/lua.h"; then
+      return
+    fi
+  done
+  missing liblua5.4-dev "the headers of Lua 5.4 (lua.h, lauxlib.h)"
+}
+
+# Which of the modules named does Lua not load? Without Lua, none loads.
+absent_modules() {
+  lua=$("$dev/lua.sh") || { printf '%s\n' "$@"; return; }
+  "$lua" -e 'for _, name in ipairs(arg) do
+    if not pcall(require, name) then print(name) end
+  end' /dev/null "$@" 2>/dev/null
+}
+
+need_modules() {
+  for name in $(absent_modules "$@"); do
+    case $name in
+      cjson) missing lua-cjson "rock lua-cjson" ;;
+      busted) missing lua-busted "rock busted" ;;
+      argparse) missing lua-argparse "rock argparse" ;;
+      socket) missing lua-socket "rock luasocket" ;;
+      term) missing lua-term "rock lua-term" ;;
+      system) missing lua-system "rock luasystem" ;;
+      readline) missing lua-readline "rock readline" ;;
+    esac
+  done
+}
+
+need_build() {
+  need_compiler
+  need_headers
+  "$dev/lua.sh" >/dev/null || missing lua5.4 "Lua 5.4"
+}
+
+need_tests() {
+  need_build
+  need_modules cjson argparse socket term system busted
+  need_program busted lua-busted "rock busted"
+}
+
+case $profile in
+  build) need_build ;;
+  demo) need_build; need_modules cjson socket ;;
+  repl) need_build; need_modules cjson argparse socket term system readline ;;
+  test | asan | tsan) need_tests ;;
+  valgrind) need_build; need_program valgrind valgrind ;;
+  lint)
+    need_tests
+    need_program nm binutils
+    need_program clang-format clang-format
+    need_program clang-tidy clang-tidy
+    need_program cppcheck cppcheck
+    need_program shellcheck shellcheck
+    need_program luacheck lua-check "rock luacheck"
+    ;;
+  fuzz)
+    need_build
+    need_program clang "clang libclang-rt-14-dev" "clang with libFuzzer"
+    ;;
+  cov) need_tests; need_program gcovr gcovr ;;
+  *) echo "setup: no profile '$profile'" >&2; exit 2 ;;
+esac
+
+[ -n "$packages" ] || exit 0
+
+give_up() {
+  echo "setup: $1. 'make $profile' needs:$by_hand" >&2
+  echo "On Debian and Ubuntu: apt-get install$packages" >&2
+  exit 1
+}
+
+command -v apt-get >/dev/null 2>&1 || give_up "there is no apt-get here"
+if [ "$(id -u)" -eq 0 ]; then
+  root=
+elif sudo -n true 2>/dev/null; then
+  root="sudo -n"
+else
+  give_up "installing needs root, or sudo without a password"
+fi
+
+apt() {
+  $root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null
+}
+
+echo "setup: installing$packages"
+apt update || echo "setup: apt-get update failed; trying with the lists as they are" >&2
+# shellcheck disable=SC2086 # a list of words
+apt install -y --no-install-recommends $packages ||
+  give_up "apt-get could not install everything"
