@@ -22,7 +22,7 @@ static int put_failed(lua_State *L, tdml_vm *vm) {
   tdml_writer *w = &vm->batch->out;
   vm->batch->failed++;
   if (tdml_writer_open(w, TDML_FAILED, &at) != TDM_OK) return TDM_NOMEM;
-  tdml_put_failure(L, vm->scratch, w->out);
+  tdml_put_failure(L, vm->scratch, vm->recipe->mode, w->out);
   tdml_writer_close(w, at);
   return TDM_OK;
 }

@@ -90,10 +90,26 @@ void *tdml_testudata(lua_State *L, int idx, const void *mt) {
   return same ? p : NULL;
 }
 
-tdm_time tdml_optdeadline(lua_State *L, int idx) {
+int tdml_argerror(lua_State *L, int arg, const char *where, const char *format,
+                  ...) {
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, where, text);
+}
+
+int tdml_expected(lua_State *L, int idx, int arg, const char *where,
+                  const char *expected) {
+  return tdml_argerror(L, arg, where, "expected %s, got %s", expected,
+                       luaL_typename(L, idx));
+}
+
+tdm_time tdml_optdeadline(lua_State *L, int idx, int arg, const char *where) {
   if (lua_isnoneornil(L, idx)) return TDM_FOREVER;
   if (lua_type(L, idx) != LUA_TNUMBER)
-    luaL_typeerror(L, idx, "number of seconds");
+    tdml_expected(L, idx, arg, where, "a number of seconds");
   return tdm_clock_deadline((double)lua_tonumber(L, idx));
 }
 

@@ -69,9 +69,18 @@ void tdml_register(lua_State *L, const luaL_Reg *l, int client, int known);
 /* Is the value at idx a userdata with this metatable? Else NULL. */
 void *tdml_testudata(lua_State *L, int idx, const void *mt);
 
-/* A timeout argument in seconds, nil or none for no limit, as a deadline.
+/* Raises "bad argument #arg to 'where' (...)", at the caller's line. Methods
+ * count without the object, whichever way they are called. */
+int tdml_argerror(lua_State *L, int arg, const char *where, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+
+/* The same for a value at idx that is not what was expected. */
+int tdml_expected(lua_State *L, int idx, int arg, const char *where,
+                  const char *expected);
+
+/* The timeout at idx in seconds, nil or none for no limit, as a deadline.
  * Strings are not numbers here. */
-tdm_time tdml_optdeadline(lua_State *L, int idx);
+tdm_time tdml_optdeadline(lua_State *L, int idx, int arg, const char *where);
 
 /* Push an error object: { kind, message } with the errors' metatable. */
 void tdml_pusherror(lua_State *L, const char *kind, const char *format, ...)

@@ -255,13 +255,14 @@ static const char *own_advice(const char *name) {
 static int refuse_named(tdml_encoder *e, const char *name) {
   const char *advice = own_advice(name);
   if (advice == NULL)
-    return tdml_refuse_because(e, "a %s cannot be sent", name);
+    return tdml_refuse_because(e, "a userdata (%s) cannot be sent", name);
   return tdml_refuse_because(e, "a %s cannot be sent: %s", name, advice);
 }
 
 static int refuse_userdata(tdml_encoder *e, int idx) {
   const char *name = push_type_name(e->L, idx);
-  int err = refuse_named(e, name != NULL ? name : "userdata");
+  int err = name != NULL ? refuse_named(e, name)
+                         : tdml_refuse_because(e, "a userdata cannot be sent");
   lua_pop(e->L, 1);
   return err;
 }
@@ -288,7 +289,7 @@ int tdml_refuse(tdml_encoder *e, int idx) {
     case LUA_TFUNCTION:
       return refuse_function(e, idx);
     case LUA_TTHREAD:
-      return tdml_refuse_because(e, "a coroutine cannot be sent");
+      return tdml_refuse_because(e, "a thread (coroutine) cannot be sent");
     case LUA_TUSERDATA:
       return refuse_userdata(e, idx);
     case LUA_TTABLE:

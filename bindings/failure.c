@@ -18,7 +18,7 @@ int tdml_keep_traceback(lua_State *L) {
   return 1;
 }
 
-static void push_traceback(lua_State *L) {
+void tdml_push_traceback(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &traceback_key);
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &traceback_key);
@@ -40,9 +40,9 @@ static void make_string(lua_State *L) {
   lua_replace(L, -2);
 }
 
-int tdml_put_failure(lua_State *L, tdml_scratch *s, tdm_buf *out) {
-  static const tdml_encode_opts opts = {TDML_DROP_MT, "error", 0};
-  push_traceback(L);
+int tdml_put_failure(lua_State *L, tdml_scratch *s, int mode, tdm_buf *out) {
+  const tdml_encode_opts opts = {mode, "error", 0};
+  tdml_push_traceback(L);
   int first = lua_gettop(L) - 1;
   int err = tdml_encode(L, first, 2, out, s, &opts);
   if (err == TDM_ENCODE) {

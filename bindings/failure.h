@@ -1,8 +1,8 @@
 /* failure.h -- the bytes of an error: a message of two values, what was raised
  * and the traceback. No bytes: out of memory.
  *
- * What cannot be sent is replaced by its tostring. Metatables do not travel,
- * but that of tandem's own errors.
+ * What cannot be sent is replaced by its tostring; a table with a metatable is
+ * sent, or is not, by the same rule as a result.
  */
 #ifndef TDML_FAILURE_H
 #define TDML_FAILURE_H
@@ -15,7 +15,10 @@
 /* Appends the error at the top of the stack, and the traceback that the handler
  * kept; pops the error. Raises memory errors. False: out of memory, nothing
  * was appended. */
-int tdml_put_failure(lua_State *L, tdml_scratch *s, tdm_buf *out);
+int tdml_put_failure(lua_State *L, tdml_scratch *s, int mode, tdm_buf *out);
+
+/* Pushes the traceback that the handler kept, or nil. */
+void tdml_push_traceback(lua_State *L);
 
 /* A message handler that keeps the traceback for tdml_put_failure. */
 int tdml_keep_traceback(lua_State *L);

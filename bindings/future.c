@@ -188,7 +188,7 @@ static void push_cancelled(lua_State *L, const tdm_task *t) {
 /* future:result([timeout]) -> values; raises the task's error */
 static int future_result(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
-  tdm_time deadline = tdml_optdeadline(L, 2);
+  tdm_time deadline = tdml_optdeadline(L, 2, 1, "result");
   if (!tdml_wait_task(L, tdml_client_of(L), t, deadline))
     return raise_timeout(L, t);
   lua_settop(L, 1);
@@ -203,7 +203,7 @@ static int future_result(lua_State *L) {
 /* future:wait([timeout]) -> boolean */
 static int future_wait(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
-  tdm_time deadline = tdml_optdeadline(L, 2);
+  tdm_time deadline = tdml_optdeadline(L, 2, 1, "wait");
   lua_pushboolean(L, tdml_wait_task(L, tdml_client_of(L), t, deadline));
   return 1;
 }
@@ -211,7 +211,7 @@ static int future_wait(lua_State *L) {
 /* future:error([timeout]) -> nil | value, traceback */
 static int future_error(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
-  tdm_time deadline = tdml_optdeadline(L, 2);
+  tdm_time deadline = tdml_optdeadline(L, 2, 1, "error");
   if (!tdml_wait_task(L, tdml_client_of(L), t, deadline))
     return raise_timeout(L, t);
   lua_settop(L, 1);
@@ -268,8 +268,10 @@ static void run_on_cancel(lua_State *L) {
 /* future:cancel([mode]) -> boolean */
 static int future_cancel(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
-  static const char *const modes[] = {"pending", NULL};
-  luaL_checkoption(L, 2, "pending", modes);
+  const char *mode = lua_isnoneornil(L, 2) ? "pending" : lua_tostring(L, 2);
+  if (mode == NULL || strcmp(mode, "pending") != 0)
+    return tdml_argerror(L, 1, "cancel", "expected the mode \"pending\", got %s",
+                         mode ? mode : luaL_typename(L, 2));
   lua_settop(L, 1);
   if (tdm_executor_try_cancel(t)) {
     drop_pool(L, 1);
@@ -303,7 +305,7 @@ static void add_callback(lua_State *L) {
 static void check_callable(lua_State *L, int idx) {
   if (lua_type(L, idx) == LUA_TFUNCTION) return;
   if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL)
-    luaL_typeerror(L, idx, "function");
+    tdml_expected(L, idx, idx - 1, "on_done", "a function");
   lua_pop(L, 1);
 }
 
@@ -311,15 +313,22 @@ static void check_callable(lua_State *L, int idx) {
  * of running inside the one that adds it. */
 #define MAX_NESTED 8
 
+/* At once, for a future that is done. One that is found to be done only now
+ * waits behind those that were done before it. */
+static int is_callback_due(lua_State *L, tdml_client *c, const tdm_task *t) {
+  int known = t->marks & TDM_SETTLED;
+  look(L, t);
+  if (!(t->marks & TDM_SETTLED) || (t->marks & TDM_WATCHED)) return 0;
+  return c->depth < MAX_NESTED && (known || c->port->ready == NULL);
+}
+
 /* future:on_done(fn) -> future */
 static int future_on_done(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
   tdml_client *c = tdml_client_of(L);
   check_callable(L, 2);
   lua_settop(L, 2);
-  look(L, t);
-  int settled = t->marks & TDM_SETTLED, watched = t->marks & TDM_WATCHED;
-  if (settled && !watched && c->depth < MAX_NESTED) {
+  if (is_callback_due(L, c, t)) {
     tdml_call_back(L, c, 1);
     return 1;
   }

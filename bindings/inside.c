@@ -93,7 +93,7 @@ static void sleep_outside(lua_State *L, tdm_time deadline) {
  * is told to end. */
 static int inside_sleep(lua_State *L) {
   if (lua_type(L, 1) != LUA_TNUMBER)
-    return luaL_typeerror(L, 1, "number of seconds");
+    return tdml_expected(L, 1, 1, "sleep", "a number of seconds");
   tdm_time deadline = tdm_clock_deadline((double)lua_tonumber(L, 1));
   tdm_ctl *ctl = tdml_client_of(L)->ctl;
   if (ctl == NULL)

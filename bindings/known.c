@@ -36,19 +36,23 @@ static int append(lua_State *L, const void *p, size_t n, void *arg) {
   return 0;
 }
 
-static void check_upvalues(lua_State *L, int idx) {
+/* Where the task came from, for errors. */
+typedef struct origin {
+  int idx, arg;
+  const char *where;
+} origin;
+
+static void check_upvalues(lua_State *L, const origin *o) {
   const char *name;
-  for (int i = 1; (name = lua_getupvalue(L, idx, i)) != NULL; i++) {
+  for (int i = 1; (name = lua_getupvalue(L, o->idx, i)) != NULL; i++) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
     int is_env = strcmp(name, "_ENV") == 0 || lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     if (!is_env)
-      luaL_argerror(L, idx,
-                    lua_pushfstring(L,
-                                    "a function with upvalue '%s' cannot be "
-                                    "sent; pass \"module:function\", and the "
-                                    "value as an argument",
-                                    name));
+      tdml_argerror(L, o->arg, o->where,
+                    "a function with upvalue '%s' cannot be sent; pass "
+                    "\"module:function\", and the value as an argument",
+                    name);
   }
 }
 
@@ -70,26 +74,25 @@ static tdm_func *new_func(lua_State *L, tdml_client *c, enum tdm_func_form form,
   return f;
 }
 
-static tdm_func *know_name(lua_State *L, tdml_client *c, int idx) {
+static tdm_func *know_name(lua_State *L, tdml_client *c, const origin *o) {
   size_t size;
-  const char *s = lua_tolstring(L, idx, &size);
+  const char *s = lua_tolstring(L, o->idx, &size);
   if (strlen(s) != size || !is_well_formed(s))
-    luaL_argerror(L, idx,
-                  lua_pushfstring(L,
-                                  "malformed task '%s': expected "
-                                  "\"module:function\" or \"module\"",
-                                  s));
+    tdml_argerror(L, o->arg, o->where,
+                  "malformed task '%s': expected \"module:function\" or "
+                  "\"module\"",
+                  s);
   return new_func(L, c, TDM_FUNC_NAME, s, size, s);
 }
 
 /* Functions that are made anew from the same source have the same bytecode, and
  * shall have the same number. The table is user value 3 of the client. */
-static tdm_func *know_code(lua_State *L, tdml_client *c, int idx) {
-  if (lua_iscfunction(L, idx))
-    luaL_argerror(L, idx,
+static tdm_func *know_code(lua_State *L, tdml_client *c, const origin *o) {
+  if (lua_iscfunction(L, o->idx))
+    tdml_argerror(L, o->arg, o->where,
                   "a C function cannot be sent; pass its name, "
                   "\"module:function\"");
-  check_upvalues(L, idx);
+  check_upvalues(L, o);
   tdm_buf *b = &c->buf;
   b->n = 0;
   if (lua_dump(L, append, b, 0) != 0) luaL_error(L, "not enough memory");
@@ -102,7 +105,7 @@ static tdm_func *know_code(lua_State *L, tdml_client *c, int idx) {
   lua_pop(L, 1);
   if (f == NULL) {
     size_t size;
-    const char *label = push_label(L, idx);
+    const char *label = push_label(L, o->idx);
     const char *code = lua_tolstring(L, -2, &size);
     f = new_func(L, c, TDM_FUNC_CODE, code, size, label);
     lua_pop(L, 1);
@@ -115,22 +118,25 @@ static tdm_func *know_code(lua_State *L, tdml_client *c, int idx) {
   return f;
 }
 
-static tdm_func *get_known(lua_State *L, tdml_client *c, int idx) {
-  switch (lua_type(L, idx)) {
-    case LUA_TSTRING: return know_name(L, c, idx);
+static tdm_func *get_known(lua_State *L, tdml_client *c, const origin *o) {
+  switch (lua_type(L, o->idx)) {
+    case LUA_TSTRING: return know_name(L, c, o);
     case LUA_TFUNCTION: {
-      lua_pushvalue(L, idx); /* lua_dump wants it on top */
-      tdm_func *f = know_code(L, c, idx);
+      lua_pushvalue(L, o->idx); /* lua_dump wants it on top */
+      tdm_func *f = know_code(L, c, o);
       lua_pop(L, 1);
       return f;
     }
     default:
-      luaL_typeerror(L, idx, "task (\"module:function\" or a function)");
+      tdml_expected(L, o->idx, o->arg, o->where,
+                    "a task (\"module:function\" or a function)");
       return NULL;
   }
 }
 
-tdm_func *tdml_checktask(lua_State *L, tdml_client *c, int idx) {
+tdm_func *tdml_checktask(lua_State *L, tdml_client *c, int idx, int arg,
+                         const char *where) {
+  const origin o = {idx, arg, where};
   lua_pushvalue(L, idx);
   if (!lua_isnil(L, -1) && lua_rawget(L, TDML_KNOWN_TASKS) != LUA_TNIL) {
     tdm_func *f = lua_touserdata(L, -1);
@@ -138,7 +144,7 @@ tdm_func *tdml_checktask(lua_State *L, tdml_client *c, int idx) {
     return f;
   }
   lua_pop(L, 1);
-  tdm_func *f = get_known(L, c, idx);
+  tdm_func *f = get_known(L, c, &o);
   lua_pushvalue(L, idx);
   lua_pushlightuserdata(L, f);
   lua_rawset(L, TDML_KNOWN_TASKS);

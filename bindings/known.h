@@ -8,9 +8,10 @@
 #include "client.h"
 
 /* The function for the task at idx: a string "module:function", or a Lua
- * function without upvalues but _ENV. Raises an argument error for anything
- * else. */
-tdm_func *tdml_checktask(lua_State *L, tdml_client *c, int idx);
+ * function without upvalues but _ENV. Anything else is a wrong argument `arg`
+ * of the function `where`. */
+tdm_func *tdml_checktask(lua_State *L, tdml_client *c, int idx, int arg,
+                         const char *where);
 
 /* The same function under another label. */
 tdm_func *tdml_relabel(lua_State *L, tdml_client *c, tdm_func *f,

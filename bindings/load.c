@@ -53,19 +53,34 @@ static int find(lua_State *L) {
   return 1;
 }
 
-/* Does "a.b" look like a function b of a loaded or standard module a? */
+/* Is there a module of the name at the top: loaded, or a file? Pops it. */
+static int is_module(lua_State *L) {
+  int name = lua_gettop(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushvalue(L, name);
+  int found = lua_rawget(L, -2) != LUA_TNIL;
+  if (!found) {
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchpath");
+    lua_pushvalue(L, name);
+    lua_getfield(L, -3, "path");
+    found = lua_pcall(L, 2, 1, 0) == LUA_OK && lua_isstring(L, -1);
+  }
+  lua_settop(L, name - 1);
+  return found;
+}
+
+/* A dot for a colon, as in "math.sqrt", is the likeliest slip. The message is
+ * that of the error object at index 1. */
 static void hint(lua_State *L, const tdm_func *f) {
   const char *dot = strrchr(f->spec, '.');
   if (f->form != TDM_FUNC_NAME || dot == NULL || strchr(f->spec, ':')) return;
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushlstring(L, f->spec, (size_t)(dot - f->spec));
-  lua_rawget(L, -2);
-  if (lua_istable(L, -1) && (lua_getfield(L, -1, dot + 1), is_callable(L))) {
-    lua_settop(L, 1);
+  lua_pushvalue(L, -1);
+  if (is_module(L)) {
     lua_getfield(L, 1, "message");
-    lua_pushlstring(L, f->spec, (size_t)(dot - f->spec));
-    lua_pushfstring(L, "did you mean \"%s:%s\"?\n%s", lua_tostring(L, -1),
-                    dot + 1, lua_tostring(L, 2));
+    lua_pushfstring(L, "did you mean \"%s:%s\"?\n%s", lua_tostring(L, -2),
+                    dot + 1, lua_tostring(L, -1));
     lua_setfield(L, 1, "message");
   }
   lua_settop(L, 1);
@@ -86,6 +101,8 @@ static int make_error(lua_State *L) {
   lua_setfield(L, 1, "message");
   lua_settop(L, 1);
   tdml_seterrorstring(L, "kind", "load");
+  tdml_push_traceback(L);
+  lua_setfield(L, 1, "traceback");
   tdml_seterrorstring(L, "task", f->label);
   hint(L, f);
   return 1;

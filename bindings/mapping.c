@@ -8,7 +8,7 @@
 
 typedef struct mapping {
   tdml_reader reader;
-  lua_Integer index;  /* of the next item */
+  lua_Integer index;  /* of the next item, from 1 */
   lua_Integer failed; /* items left of a chunk that failed as a whole */
   int collect_errors;
 } mapping;
@@ -25,7 +25,7 @@ static mapping *checkmapping(lua_State *L, int idx) {
 static int mapping_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   mapping *m = lua_newuserdatauv(L, sizeof *m, 2);
-  *m = (mapping){.collect_errors = lua_toboolean(L, 2)};
+  *m = (mapping){.index = 1, .collect_errors = lua_toboolean(L, 2)};
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, POLICY);
   luaL_setmetatable(L, TDML_MAPPING_MT);
@@ -137,34 +137,36 @@ static int mapping_call(lua_State *L) {
 }
 
 /* Puts the first result of each item of a good chunk into the list at 2. */
-static void collect_chunk(lua_State *L, mapping *m) {
+static void collect_chunk(lua_State *L, mapping *m, lua_Integer base) {
   for (;;) {
     tdml_item item = tdml_read_item(&m->reader);
     if (item.tag == 0) return;
     if (item.tag == TDML_FAILED) {
       push_item_error(L, &item);
       raise_unless_collected(L, m);
-      lua_rawseti(L, 3, m->index++);
+      lua_rawseti(L, 3, m->index++ - base);
       continue;
     }
     int n = push_result(L, m, &item);
     if (n == 1) lua_pushnil(L);
     lua_settop(L, 5); /* mapping, list, errors, index, first result */
-    lua_rawseti(L, 2, m->index - 1);
+    lua_rawseti(L, 2, m->index - 1 - base);
     lua_settop(L, 3);
   }
 }
 
-/* drain(mapping, list, errors): all that is left */
+/* drain(mapping, list, errors, ordered): all that is left. In order, the first
+ * of these is number 1. */
 static int mapping_drain(lua_State *L) {
   mapping *m = checkmapping(L, 1);
+  lua_Integer base = lua_toboolean(L, 4) ? m->index - 1 : 0;
   lua_settop(L, 3);
   do {
-    collect_chunk(L, m);
+    collect_chunk(L, m, base);
     for (; m->failed > 0; m->failed--) {
       push_chunk_error(L);
       raise_unless_collected(L, m);
-      lua_rawseti(L, 3, m->index++);
+      lua_rawseti(L, 3, m->index++ - base);
       lua_settop(L, 3);
     }
   } while (load_next(L, m));
@@ -181,7 +183,7 @@ static void check(lua_State *L, int err) {
 static void put_failed(lua_State *L, tdml_client *c, tdml_writer *w) {
   size_t at;
   check(L, tdml_writer_open(w, TDML_FAILED, &at));
-  tdml_put_failure(L, c->scratch, w->out);
+  tdml_put_failure(L, c->scratch, TDML_REFUSE_MT, w->out);
   tdml_writer_close(w, at);
 }
 
@@ -280,7 +282,7 @@ static int pack_begin(lua_State *L) {
     b->n = 0;
     return 0;
   }
-  tdm_func *f = tdml_checktask(L, c, 2);
+  tdm_func *f = tdml_checktask(L, c, 2, 2, "reduce");
   tdml_combiner head = {.form = (uint8_t)f->form,
                         .no_task = (uint8_t)lua_toboolean(L, 3),
                         .id = f->id,
@@ -292,10 +294,21 @@ static int pack_begin(lua_State *L) {
   return 0;
 }
 
-/* check_task(task): raises an argument error where it is none */
-static int check_task(lua_State *L) {
-  tdml_checktask(L, tdml_client_of(L), 1);
+static int know_task(lua_State *L) {
+  tdml_checktask(L, tdml_client_of(L), 1, (int)lua_tointeger(L, 2),
+                 lua_tostring(L, 3));
   return 0;
+}
+
+/* check_task(task, arg, where) -> nil, or what is wrong: the message of an
+ * argument error, without a position */
+static int check_task(lua_State *L) {
+  lua_settop(L, 3);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushcclosure(L, know_task, 2);
+  lua_insert(L, 1);
+  return lua_pcall(L, 3, 0, 0) == LUA_OK ? 0 : 1;
 }
 
 /* took(future) -> seconds that a settled chunk ran, its items */

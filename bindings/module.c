@@ -47,31 +47,44 @@ static int settle(lua_State *L) {
 
 /* --- waiting -------------------------------------------------------------------- */
 
-/* wait_some(count, [deadline]) -> boolean: until `count` more tasks are back,
- * or something else may have changed; false when the deadline (as of now())
- * has passed */
-static int wait_some(lua_State *L) {
+/* A deadline in seconds of now(), nil for none. */
+static tdm_time optdeadline(lua_State *L, int idx) {
+  if (lua_isnoneornil(L, idx)) return TDM_FOREVER;
+  double seconds = luaL_checknumber(L, idx);
+  return seconds < 9e9 ? (tdm_time)(seconds * 1e9) : TDM_FOREVER;
+}
+
+/* wait_any([deadline]) -> boolean: until something may have changed; false when
+ * the deadline has passed */
+static int wait_any(lua_State *L) {
   tdml_client *c = tdml_client_of(L);
-  int count = (int)luaL_checkinteger(L, 1);
-  tdm_time deadline = TDM_FOREVER;
-  if (!lua_isnoneornil(L, 2)) {
-    double seconds = luaL_checknumber(L, 2);
-    if (seconds < 9e9) deadline = (tdm_time)(seconds * 1e9);
-  }
+  tdm_time deadline = optdeadline(L, 1);
   tdml_client_port(L, c);
-  lua_pushboolean(L, tdml_wait_some(L, c, count, deadline));
+  lua_pushboolean(L, tdml_wait_any(L, c, deadline));
   return 1;
+}
+
+/* wait_list(futures, until, [deadline]): "all", "first", "first_error" */
+static int wait_list(lua_State *L) {
+  static const char *const names[] = {"all", "first", "first_error", NULL};
+  tdml_client *c = tdml_client_of(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  int until = luaL_checkoption(L, 2, "all", names);
+  tdm_time deadline = optdeadline(L, 3);
+  tdml_client_port(L, c);
+  tdml_wait_list(L, c, 1, (enum tdml_until)until, deadline);
+  return 0;
 }
 
 /* poll([timeout]) -> count of callbacks that ran */
 static int poll_callbacks(lua_State *L) {
   tdml_client *c = tdml_client_of(L);
   tdm_time deadline = lua_isnoneornil(L, 1) ? tdm_clock_now()
-                                            : tdml_optdeadline(L, 1);
+                                            : tdml_optdeadline(L, 1, 1, "poll");
   tdm_port *port = tdml_client_port(L, c);
   tdm_port_clear_fd(port);
   int n = tdml_pump(L, c);
-  while (n == 0 && port->watched != 0 && tdm_clock_now() < deadline) {
+  while (n == 0 && tdm_clock_now() < deadline) {
     int err = tdm_port_wait(port, NULL, 1, deadline, 0);
     if (err == TDM_INTR) tdml_let_hooks_run(L);
     tdm_port_clear_fd(port);
@@ -198,7 +211,12 @@ static int decode(lua_State *L) {
   return values;
 }
 
-/* debug_counts() -> { pools, tasks, memory }: what of ours is live */
+static void add_payload(tdm_task *t, void *arg) {
+  if (t->payload.n > TDM_INLINE) *(size_t *)arg += t->payload.n;
+}
+
+/* debug_counts() -> { pools, tasks, memory }: what of ours is live; memory is
+ * the bytes of arguments and results */
 static int debug_counts(lua_State *L) {
   tdml_client *c = tdml_client_of(L);
   if (c->port != NULL) tdm_port_drain(c->port);
@@ -207,7 +225,9 @@ static int debug_counts(lua_State *L) {
   lua_setfield(L, -2, "pools");
   lua_pushinteger(L, c->port ? (lua_Integer)c->port->slab.live : 0);
   lua_setfield(L, -2, "tasks");
-  lua_pushinteger(L, tdm_mem_live());
+  size_t bytes = 0;
+  if (c->port != NULL) tdm_slab_each(&c->port->slab, add_payload, &bytes);
+  lua_pushinteger(L, (lua_Integer)bytes);
   lua_setfield(L, -2, "memory");
   return 1;
 }
@@ -237,7 +257,8 @@ static void new_known_tasks(lua_State *L) {
 int luaopen_tandem_core(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"new_promise", new_promise}, {"notes", future_notes},
-      {"settle", settle},           {"wait_some", wait_some},
+      {"settle", settle},           {"wait_any", wait_any},
+      {"wait_list", wait_list},
       {"poll", poll_callbacks},     {"fileno", fileno_of_state},
       {"now", now},                 {"cpu_time", cpu_time},
       {"cpu_count", cpu_count},     {"cwd", cwd},

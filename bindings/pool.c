@@ -39,23 +39,35 @@ static int raise_cause(lua_State *L, tdm_executor *e) {
   return lua_error(L);
 }
 
-static int raise_refused(lua_State *L, tdm_executor *e, int err) {
+static void push_refused(lua_State *L, tdm_executor *e, int err) {
+  const char *kind = tdm_error_kind(err), *name = e->settings.name;
   switch (err) {
-    case TDM_BROKEN: return raise_cause(L, e);
     case TDM_FULL:
-      tdml_pusherror(L, "full", "the queue of pool '%s' is full (limit %zu)",
-                     e->settings.name, e->settings.queue_limit);
-      return lua_error(L);
+      tdml_pusherror(L, kind, "the queue of pool '%s' is full (limit %zu)",
+                     name, e->settings.queue_limit);
+      break;
     case TDM_LIMIT:
-      tdml_pusherror(L, "limit", "pool '%s' cannot start a worker thread: a "
-                     "limit of the system was reached", e->settings.name);
-      return lua_error(L);
+      tdml_pusherror(L, kind, "pool '%s' cannot start a worker thread: a limit "
+                     "of the system was reached", name);
+      break;
     case TDM_FORKED:
-      tdml_pusherror(L, "closed", "pool '%s' belongs to the process that "
-                     "forked this one", e->settings.name);
-      return lua_error(L);
-    default: return tdml_raise(L, err);
+      tdml_pusherror(L, kind, "pool '%s' belongs to the process that forked "
+                     "this one", name);
+      break;
+    case TDM_CLOSED:
+      tdml_pusherror(L, kind, "pool '%s' is shut down and takes no more tasks",
+                     name);
+      break;
+    default: tdml_pusherror(L, kind, "%s", tdm_error_text(err)); break;
   }
+}
+
+static int raise_refused(lua_State *L, tdm_executor *e, const tdm_task *t,
+                         int err) {
+  if (err == TDM_BROKEN) return raise_cause(L, e);
+  push_refused(L, e, err);
+  tdml_seterrorstring(L, "task", t->func->label);
+  return lua_error(L);
 }
 
 static int submit_when_full(lua_State *L, tdml_pool *p, tdm_task *t) {
@@ -65,7 +77,7 @@ static int submit_when_full(lua_State *L, tdml_pool *p, tdm_task *t) {
     case TDML_CALLER: return tdm_executor_run_here(p->executor, t);
     default:
       while (err == TDM_FULL) {
-        tdml_wait_some(L, p->client, 1, TDM_FOREVER);
+        tdml_wait_any(L, p->client, TDM_FOREVER);
         err = tdm_executor_submit(p->executor, t);
       }
       return err;
@@ -77,7 +89,7 @@ void tdml_pool_submit(lua_State *L, int pool, int future) {
   tdml_future *f = lua_touserdata(L, future);
   int err = tdm_executor_submit(p->executor, f->task);
   if (err == TDM_FULL) err = submit_when_full(L, p, f->task);
-  if (err != TDM_OK) raise_refused(L, p->executor, err);
+  if (err != TDM_OK) raise_refused(L, p->executor, f->task, err);
   warn_if_short(p);
   lua_pushvalue(L, pool);
   lua_setiuservalue(L, future, 1);
@@ -119,7 +131,7 @@ static tdm_task *push_task(lua_State *L, tdml_pool *p, tdm_func *func) {
 /* pool:submit(task, ...) -> future */
 static int pool_submit(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
-  tdm_func *func = tdml_checktask(L, p->client, 2);
+  tdm_func *func = tdml_checktask(L, p->client, 2, 1, "submit");
   int n = lua_gettop(L) - 2;
   tdm_task *t = push_task(L, p, func);
   encode_arguments(L, p, t, 3, n);
@@ -133,7 +145,7 @@ static int pool_submit_with(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
   lua_Integer priority = luaL_checkinteger(L, 2);
   const char *label = luaL_optstring(L, 3, NULL);
-  tdm_func *func = tdml_checktask(L, p->client, 4);
+  tdm_func *func = tdml_checktask(L, p->client, 4, 1, "submit");
   if (label != NULL) func = tdml_relabel(L, p->client, func, label);
   int n = lua_gettop(L) - 4;
   tdm_task *t = push_task(L, p, func);
@@ -149,7 +161,7 @@ static int pool_submit_with(lua_State *L) {
 /* submit_chunk(pool, task, bytes, items, job, priority, label) -> future */
 static int pool_submit_chunk(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
-  tdm_func *func = tdml_checktask(L, p->client, 2);
+  tdm_func *func = tdml_checktask(L, p->client, 2, 1, "map");
   const char *label = luaL_optstring(L, 7, NULL);
   if (label != NULL) func = tdml_relabel(L, p->client, func, label);
   tdm_task *t = push_task(L, p, func);
@@ -168,7 +180,9 @@ static int pool_submit_chunk(lua_State *L) {
 
 /* close(pool): no more tasks */
 static int pool_close(lua_State *L) {
-  tdm_executor_close(tdml_checkpool(L, 1)->executor);
+  tdml_pool *p = tdml_checkpool(L, 1);
+  warn_if_short(p);
+  tdm_executor_close(p->executor);
   return 0;
 }
 
@@ -181,10 +195,10 @@ static int pool_interrupt(lua_State *L) {
 /* wait_over(pool, [timeout]) -> boolean; runs callbacks meanwhile */
 static int pool_wait_over(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
-  tdm_time deadline = tdml_optdeadline(L, 2);
+  tdm_time deadline = tdml_optdeadline(L, 2, 1, "shutdown");
   if (tdm_executor_is_foreign(p->executor)) return lua_pushboolean(L, 1), 1;
   while (!tdm_executor_is_over(p->executor))
-    if (!tdml_wait_some(L, p->client, 1, deadline)) break;
+    if (!tdml_wait_any(L, p->client, deadline)) break;
   tdml_pump(L, p->client);
   lua_pushboolean(L, tdm_executor_is_over(p->executor));
   return 1;
@@ -200,22 +214,16 @@ static int pool_cancel_pending(lua_State *L) {
   return 1;
 }
 
-static void check_workers(lua_State *L, int idx, lua_Integer n) {
-  if (n < 1 || n > TDM_MAX_WORKERS)
-    luaL_argerror(L, idx,
-                  lua_pushfstring(L, "expected 1 to %d workers",
-                                  TDM_MAX_WORKERS));
-}
-
 /* pool:resize(n) */
 static int pool_resize(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
-  if (lua_type(L, 2) != LUA_TNUMBER)
-    return luaL_typeerror(L, 2, "number of workers");
-  lua_Integer n = luaL_checkinteger(L, 2);
-  check_workers(L, 2, n);
+  lua_Integer n = lua_type(L, 2) == LUA_TNUMBER ? lua_tointeger(L, 2) : 0;
+  if (n < 1 || n > TDM_MAX_WORKERS)
+    return tdml_argerror(L, 1, "resize", "expected 1 to %d workers, got %s",
+                         TDM_MAX_WORKERS, luaL_tolstring(L, 2, NULL));
+  if (tdm_load_relaxed(&p->executor->closing)) return tdml_raise(L, TDM_CLOSED);
   int err = p->executor->ops->resize(p->executor, (unsigned)n);
-  if (err != TDM_OK) return raise_refused(L, p->executor, err);
+  if (err != TDM_OK) return tdml_raise(L, err);
   p->warned = 0;
   return 0;
 }
@@ -476,7 +484,7 @@ static int push_recipe_values(lua_State *L, tdml_client *c, int idx) {
   if (lua_getfield(L, idx, "initializer") == LUA_TNIL) {
     lua_pushnil(L);
   } else {
-    tdm_func *f = tdml_checktask(L, c, lua_gettop(L));
+    tdm_func *f = tdml_checktask(L, c, lua_gettop(L), 1, "initializer");
     lua_pushinteger(L, f->form);
     lua_replace(L, -2);
     lua_pushlstring(L, f->spec, f->size);
@@ -557,7 +565,7 @@ void tdml_open_pool(lua_State *L, tdml_client *c, int client, int known) {
       {"resize", pool_resize},   {"stats", pool_stats},
       {"workers", pool_workers}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"submit_with", pool_submit_with}, {"submit_chunk", pool_submit_chunk},
+      {"submit", pool_submit},           {"submit_with", pool_submit_with}, {"submit_chunk", pool_submit_chunk},
       {"close", pool_close},             {"interrupt", pool_interrupt},
       {"wait_over", pool_wait_over},     {"unfinished", pool_unfinished},
       {"describe", pool_describe},       {"exit_timeout", pool_exit_timeout},

@@ -102,6 +102,10 @@ static void check_process(lua_State *L, tdml_client *c) {
   if (c->fork_generation != tdm_fork_generation()) tdml_raise(L, TDM_FORKED);
 }
 
+static int has_passed(tdm_time deadline) {
+  return deadline != TDM_FOREVER && tdm_clock_now() >= deadline;
+}
+
 static int is_settled(const tdm_task *t) { return t->marks & TDM_SETTLED; }
 
 int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
@@ -110,7 +114,7 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
     tdml_pump(L, c);
     if (is_settled(t)) return 1;
     check_process(L, c);
-    if (deadline != TDM_FOREVER && tdm_clock_now() >= deadline) return 0;
+    if (has_passed(deadline)) return 0;
     /* With callbacks to run, any task may be the one that matters; a future
      * that is not of an executor settles by callbacks only. */
     int any = c->port->watched != 0 || t->executor == NULL;
@@ -120,14 +124,57 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
   }
 }
 
-int tdml_wait_some(lua_State *L, tdml_client *c, int count,
-                   tdm_time deadline) {
-  if (tdml_pump(L, c) > 0) return 1;
+/* Sleeps until `count` more tasks are back. False: the deadline came first. */
+static int sleep_for(lua_State *L, tdml_client *c, int count,
+                     tdm_time deadline) {
   check_process(L, c);
-  if (deadline != TDM_FOREVER && tdm_clock_now() >= deadline) return 0;
+  if (has_passed(deadline)) return 0;
+  /* A task with callbacks may have to be heard of before. */
   if (c->port->watched != 0) count = 1;
   int err = tdm_port_wait(c->port, NULL, count, deadline, 0);
   if (err == TDM_INTR) tdml_let_hooks_run(L);
-  tdml_pump(L, c);
   return err != TDM_TIMEOUT;
+}
+
+int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline) {
+  size_t drained = tdm_port_drain(c->port);
+  if (tdml_pump(L, c) > 0 || drained > 0) return 1;
+  int in_time = sleep_for(L, c, 1, deadline);
+  tdml_pump(L, c);
+  return in_time;
+}
+
+/* How many of the list must yet settle before it is worth looking again; 0 when
+ * the wait is over. Takes nothing in: a task that settled between the counting
+ * and the sleep would be waited for in vain. */
+static int still_wanted(lua_State *L, int idx, enum tdml_until until) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
+  int left = 0, settled = 0, failed = 0;
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, idx, i);
+    const tdm_task *t = tdml_checkfuture(L, -1);
+    lua_pop(L, 1);
+    if (!is_settled(t))
+      left++;
+    else if (t->state == TDM_FAILED)
+      failed = 1;
+    else
+      settled = 1;
+  }
+  if (left == 0 || until == TDML_ALL) return left;
+  if (failed || (settled && until == TDML_FIRST)) return 0;
+  return 1;
+}
+
+void tdml_wait_list(lua_State *L, tdml_client *c, int idx,
+                    enum tdml_until until, tdm_time deadline) {
+  int n;
+  tdml_pump(L, c);
+  while ((n = still_wanted(L, idx, until)) != 0) {
+    if (!tdm_inbox_has(&c->port->back) && !sleep_for(L, c, n, deadline)) {
+      tdml_pump(L, c);
+      return;
+    }
+    tdml_pump(L, c);
+  }
 }

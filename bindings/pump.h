@@ -19,9 +19,16 @@ int tdml_pump(lua_State *L, tdml_client *c);
 int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
                    tdm_time deadline);
 
-/* Waits until something may have changed: `count` more tasks are back, a
- * callback ran, or the deadline passed (false). */
-int tdml_wait_some(lua_State *L, tdml_client *c, int count, tdm_time deadline);
+/* Waits until something may have changed: a task is back, a callback ran, or
+ * the deadline passed (false). */
+int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline);
+
+enum tdml_until { TDML_ALL, TDML_FIRST, TDML_FIRST_ERROR };
+
+/* Waits until as many of the list of futures at idx are settled. With one wake
+ * at the end, not one for each. */
+void tdml_wait_list(lua_State *L, tdml_client *c, int idx,
+                    enum tdml_until until, tdm_time deadline);
 
 /* Lets the thread that runs the state notice what a signal handler has set
  * for it with lua_sethook, as lua.c does for SIGINT. May raise. */

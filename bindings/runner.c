@@ -37,7 +37,7 @@ static void *limited_alloc(void *ud, void *p, size_t old, size_t size) {
 static void fail(tdml_vm *vm, lua_State *L) {
   vm->out->n = 0;
   vm->outcome = TDM_FAILED;
-  tdml_put_failure(L, vm->scratch, vm->out);
+  tdml_put_failure(L, vm->scratch, vm->recipe->mode, vm->out);
 }
 
 /* An error of tandem, with the task's name in it. */
@@ -167,13 +167,16 @@ static int furnish(lua_State *L) {
 /* frame, path, cpath, preload, initializer form, spec, initargs */
 enum { PRELOAD = 4, FORM = 5, SPEC = 6, INITARGS = 7 };
 
-/* Replaces the error on top by one of tandem's that says where it happened. */
+/* Replaces the error on top by one of tandem's that says where it happened. The
+ * cause itself goes along as its text: it may be anything. */
 static void blame(lua_State *L, const char *kind, const char *what) {
   int err = lua_gettop(L);
   const char *text = luaL_tolstring(L, err, NULL);
   tdml_pusherror(L, kind, "%s failed: %s", what, text);
-  lua_pushvalue(L, err);
+  lua_pushstring(L, text);
   lua_setfield(L, -2, "cause");
+  tdml_push_traceback(L);
+  lua_setfield(L, -2, "traceback");
   lua_replace(L, err);
   lua_settop(L, err);
 }
@@ -236,7 +239,7 @@ static int prepare_protected(tdml_vm *vm, lua_State *L, tdm_buf *why) {
   for (int i = 1; i <= n; i++) lua_pushvalue(L, i);
   if (lua_pcall(L, n, 2, 0) != LUA_OK) return TDM_NOMEM;
   if (lua_toboolean(L, -2)) return TDM_OK;
-  return tdml_put_failure(L, vm->scratch, why) ? TDM_BROKEN : TDM_NOMEM;
+  return tdml_put_failure(L, vm->scratch, vm->recipe->mode, why) ? TDM_BROKEN : TDM_NOMEM;
 }
 
 static int furnish_protected(lua_State *L, tdml_vm *vm) {

@@ -11,15 +11,13 @@
 enum { EMPTY, NOTICE, ASLEEP };
 
 /* Sleeps while the word is ASLEEP. The deadline is absolute, which is what the
- * BITSET flavour of the call takes. */
+ * BITSET flavour of the call takes. There always is one: without any, the
+ * kernel would resume the wait after a handler with SA_RESTART, and nobody
+ * could be interrupted by Ctrl-C. */
 static int futex_wait(atomic_uint *word, tdm_time deadline) {
-  struct timespec t, *until = NULL;
-  if (deadline != TDM_FOREVER) {
-    t.tv_sec = (time_t)(deadline / TDM_SECOND);
-    t.tv_nsec = (long)(deadline % TDM_SECOND);
-    until = &t;
-  }
-  long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, ASLEEP, until,
+  struct timespec until = {.tv_sec = (time_t)(deadline / TDM_SECOND),
+                           .tv_nsec = (long)(deadline % TDM_SECOND)};
+  long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, ASLEEP, &until,
                    NULL, FUTEX_BITSET_MATCH_ANY);
   return r == 0 ? 0 : errno;
 }
@@ -29,8 +27,7 @@ int tdm_park_wait(tdm_park *p, tdm_time deadline) {
   int err = 0;
   if (tdm_cas_total(&p->word, &empty, ASLEEP)) {
     do err = futex_wait(&p->word, deadline);
-    while (err != ETIMEDOUT && err != EINTR &&
-           tdm_load_total(&p->word) == ASLEEP);
+    while (err == 0 && tdm_load_total(&p->word) == ASLEEP);
   }
   /* A notice that came with the time-out or the signal still counts. */
   if (tdm_swap_total(&p->word, EMPTY) == NOTICE) return TDM_OK;

@@ -148,7 +148,7 @@ static void signal_fd(int fd) {
   if (write(fd, &one, sizeof one) < 0) return;
 }
 
-void tdm_port_deliver(tdm_task *t) {
+int tdm_port_deliver(tdm_task *t) {
   tdm_port *p = t->port;
   int was_empty = tdm_inbox_push(&p->back, t);
   uintptr_t want = tdm_load_total(&p->want);
@@ -157,6 +157,7 @@ void tdm_port_deliver(tdm_task *t) {
     int fd = tdm_load_total(&p->fd);
     if (fd >= 0) signal_fd(fd);
   }
+  return was_empty;
 }
 
 void tdm_port_nudge(tdm_port *p) { tdm_park_wake(&p->park); }

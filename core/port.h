@@ -77,8 +77,9 @@ void tdm_port_watch(tdm_task *t);
 int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
                   tdm_time deadline, tdm_time spin);
 
-/* By a worker: the task goes home. It is no longer the worker's. */
-void tdm_port_deliver(tdm_task *t);
+/* By a worker: the task goes home. It is no longer the worker's. True if the
+ * port's thread had taken all that came before: it seems to be waiting. */
+int tdm_port_deliver(tdm_task *t);
 
 /* By a worker: wakes the port's thread, whatever it waits for. */
 void tdm_port_nudge(tdm_port *p);

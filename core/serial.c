@@ -51,7 +51,7 @@ static void serial_free(tdm_executor *e) {
 static size_t serial_workers(tdm_executor *e, tdm_worker_view *views,
                              size_t max) {
   serial *s = (serial *)e;
-  if (s->worker.vm == NULL) return 0;
+  if (s->worker.vm == NULL || tdm_load_relaxed(&e->closing)) return 0;
   if (max > 0) tdm_worker_look(&s->worker, &views[0]);
   return 1;
 }

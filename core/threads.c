@@ -43,6 +43,7 @@ typedef struct member {
   pthread_t thread;
   atomic_int tid;
   tdm_park park;
+  int hurry; /* somebody waits for what comes next */
   /* under CREW */
   struct member *next;            /* all members, or all that have left */
   struct member *above, *below;   /* the stack of sleepers */
@@ -227,16 +228,24 @@ static int may_spin(threads *p) {
          searching_in(tdm_load_relaxed(&p->idle)) <= 1;
 }
 
+/* Pauses between two looks for work where nobody waits for the answer. Looking
+ * all the time costs a submitter, who finds his cache line gone at every
+ * submit, more than it gains the worker. */
+#ifndef LEISURE
+#define LEISURE 16
+#endif
+
 /* Looks for work for a while. NULL: found none. */
-static tdm_task *spin_for_task(threads *p) {
+static tdm_task *spin_for_task(threads *p, member *m) {
   tdm_time spin = p->base.settings.spin;
   if (spin <= 0 || !may_spin(p)) return NULL;
   tdm_time until = tdm_clock_now() + spin;
+  int between = m->hurry ? 1 : LEISURE;
   do {
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 64; i += between) {
+      for (int k = 0; k < between; k++) tdm_pause();
       tdm_task *t = try_take(p);
       if (t != NULL) return t;
-      tdm_pause();
     }
     sched_yield();
   } while (tdm_clock_now() < until && may_spin(p) &&
@@ -257,7 +266,7 @@ static void collect_garbage(threads *p, member *m) {
 static tdm_task *search(threads *p, member *m) {
   for (;;) {
     tdm_task *t = try_take(p);
-    if (t == NULL) t = spin_for_task(p);
+    if (t == NULL) t = spin_for_task(p, m);
     if (t != NULL) {
       stop_searching(p);
       return t;
@@ -295,7 +304,7 @@ static int work(threads *p, member *m, tdm_task *t) {
      * this one finds the worker searching, if it is idle. */
     tdm_task *next = try_take(p);
     if (next == NULL) tdm_add_total(&p->idle, SEARCHING);
-    tdm_port_deliver(t);
+    m->hurry = tdm_port_deliver(t);
     t = next;
   }
   return 1;

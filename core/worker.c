@@ -70,7 +70,6 @@ static void settle(tdm_worker *w, tdm_task *t, enum tdm_state outcome) {
 tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, tdm_time now) {
   tdm_time cpu_before = cpu_at(w, now);
   tdm_bump(&w->tally.taken, t->items);
-  tdm_bump(&w->tasks, t->items);
   w->tasks_in_vm += t->items;
   t->started = now;
   t->worker = (uint16_t)w->ctl.worker;
@@ -83,6 +82,7 @@ tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, tdm_time now) {
   now = tdm_clock_now();
   t->finished = now;
   t->cpu = cpu_used(w, cpu_before, now - t->started, now);
+  tdm_bump(&w->tasks, t->items);
   settle(w, t, outcome);
   return now;
 }

@@ -1,14 +1,38 @@
 --- Checks of arguments and options, with messages that name the culprit.
 -- @module tandem.check
 -- @local
+local core = require "tandem.core"
+
 local check = {}
 
 local floor, huge = math.floor, math.huge
 local mtype = math.type
 
---- Raises an argument error at the caller of the public function.
-function check.fail(message, level)
-  error(message, (level or 1) + 3)
+-- Our own files, as a prefix of what debug.getinfo calls their source.
+local getinfo = debug and debug.getinfo
+local here = getinfo and getinfo(1, "S").source:match("^(.*)check%.lua$")
+
+--- Where outside of tandem we were called from: "file:line: ", or "".
+local function position()
+  if not here then return "" end
+  for level = 3, 30 do
+    local info = getinfo(level, "Sl")
+    if not info then return "" end
+    if info.currentline > 0 and info.source:sub(1, #here) ~= here then
+      return ("%s:%d: "):format(info.short_src, info.currentline)
+    end
+  end
+  return ""
+end
+
+--- Raises an error of misuse, at the line of the user's call.
+function check.fail(message)
+  error(position() .. message, 0)
+end
+
+--- Raises an argument error in the manner of Lua's own.
+function check.argument(n, where, complaint)
+  check.fail(("bad argument #%d to '%s' (%s)"):format(n, where, complaint))
 end
 
 local function is_count(v)
@@ -83,38 +107,56 @@ local function shown(v)
   return "a " .. type(v)
 end
 
---- Checks one value.
+--- Checks an argument.
 -- @return the value as it is to be kept
-function check.value(where, name, kind, v, level)
+function check.value(n, where, name, kind, v)
   local kept, expected = kind(v)
   if expected then
-    check.fail(("bad %s in %s: expected %s, got %s"):format(
-      name, where, expected, shown(v)), (level or 1) + 1)
+    check.argument(n, where, ("%sexpected %s, got %s"):format(
+      name and name .. ": " or "", expected, shown(v)))
   end
   return kept
 end
 
+--- Checks that an argument is a task.
+function check.task(n, where, task)
+  local complaint = core.check_task(task, n, where)
+  if complaint then check.fail(complaint) end
+end
+
+local function complain_of_option(where, name, expected, v)
+  check.fail(("bad option '%s' to '%s' (expected %s, got %s)"):format(
+    name, where, expected, shown(v)))
+end
+
+local function complain_of_name(where, name, kinds)
+  local known = {}
+  for k in pairs(kinds) do known[#known + 1] = k end
+  table.sort(known)
+  check.fail(("unknown option %s to '%s' (it takes %s)"):format(
+    type(name) == "string" and "'" .. name .. "'" or shown(name), where,
+    table.concat(known, ", ")))
+end
+
 --- Checks a table of options against a table of kinds.
+-- @tparam integer n which argument it is
 -- @tparam string where the function that takes them
 -- @tparam ?table options
 -- @tparam table kinds name = function
 -- @treturn table a copy with the values as they are to be kept
-function check.options(where, options, kinds, level)
-  level = (level or 1) + 1
+function check.options(n, where, options, kinds)
   local kept = {}
   if options == nil then return kept end
   if type(options) ~= "table" then
-    check.fail(("bad options of %s: expected a table, got %s"):format(
-      where, shown(options)), level)
+    check.argument(n, where, "expected a table of options, got "
+      .. shown(options))
   end
   for name, v in pairs(options) do
     local kind = kinds[name]
-    if not kind then
-      check.fail(("unknown option %s of %s"):format(
-        type(name) == "string" and "'" .. name .. "'" or shown(name), where),
-        level)
-    end
-    kept[name] = check.value(where, "option '" .. name .. "'", kind, v, level)
+    if not kind then complain_of_name(where, name, kinds) end
+    local value, expected = kind(v)
+    if expected then complain_of_option(where, name, expected, v) end
+    kept[name] = value
   end
   return kept
 end

@@ -8,19 +8,26 @@ local futures = {}
 
 local kinds = check.kinds
 
---- A copy of the list without duplicates.
-local function distinct(where, list)
+--- A copy of the list, each item a future.
+local function checked(where, list)
   if type(list) ~= "table" then
-    check.fail(("bad argument #1 in %s: expected a list of futures, got %s")
-      :format(where, type(list)), 2)
+    check.argument(1, where, "expected a list of futures, got " .. type(list))
   end
-  local copy, seen = {}, {}
+  local copy = {}
   for i = 1, #list do
-    local f = list[i]
-    if not core.is_future(f) then
-      check.fail(("bad argument #1 in %s: item %d is no future but a %s")
-        :format(where, i, type(f)), 2)
+    if not core.is_future(list[i]) then
+      check.argument(1, where, ("item %d is no future but a %s"):format(i,
+        type(list[i])))
     end
+    copy[i] = list[i]
+  end
+  return copy
+end
+
+--- The same, each future once.
+local function distinct(where, list)
+  local copy, seen = {}, {}
+  for _, f in ipairs(checked(where, list)) do
     if not seen[f] then
       seen[f] = true
       copy[#copy + 1] = f
@@ -28,36 +35,6 @@ local function distinct(where, list)
   end
   return copy
 end
-
-local function failed(f)
-  return f:status() == "failed"
-end
-
---- How many futures of the list must still settle before the wait may end;
--- 0 when it may.
-local wanted = {
-  all = function(list)
-    local n = 0
-    for i = 1, #list do
-      if not list[i]:done() then n = n + 1 end
-    end
-    return n
-  end,
-  first = function(list)
-    for i = 1, #list do
-      if list[i]:done() then return 0 end
-    end
-    return #list > 0 and 1 or 0
-  end,
-  first_error = function(list)
-    local left = 0
-    for i = 1, #list do
-      if not list[i]:done() then left = left + 1
-      elseif failed(list[i]) then return 0 end
-    end
-    return left > 0 and 1 or 0
-  end,
-}
 
 local WAIT = {
   timeout = kinds.number,
@@ -81,13 +58,10 @@ end
 -- @treturn table those that are done
 -- @treturn table those that are not
 function futures.wait(list, options)
-  list = distinct("tandem.wait", list)
-  options = check.options("tandem.wait", options, WAIT)
-  local count = wanted[options.return_when or "all"]
+  list = distinct("wait", list)
+  options = check.options(2, "wait", options, WAIT)
   local deadline = options.timeout and core.now() + options.timeout
-  core.poll(0)
-  local n = count(list)
-  while n > 0 and core.wait_some(n, deadline) do n = count(list) end
+  core.wait_list(list, options.return_when, deadline)
   return split(list)
 end
 
@@ -102,10 +76,9 @@ end
 --   raised
 -- @return an iterator, for a generic `for` with its closing value
 function futures.as_completed(list, timeout)
-  list = distinct("tandem.as_completed", list)
+  list = distinct("as_completed", list)
   if timeout ~= nil then
-    timeout = check.value("tandem.as_completed", "argument #2 (timeout)",
-      kinds.number, timeout)
+    timeout = check.value(2, "as_completed", "timeout", kinds.number, timeout)
   end
   local deadline = timeout and core.now() + timeout
   local ready, given, open = {}, 0, true
@@ -116,7 +89,7 @@ function futures.as_completed(list, timeout)
   local function next_ready()
     if given == #list then return nil end
     while #ready == given do
-      if not core.wait_some(1, deadline) and #ready == given then
+      if not core.wait_any(deadline) and #ready == given then
         raise_unfinished(#list - given, #list)
       end
     end
@@ -160,7 +133,7 @@ end
 -- @tparam table list futures
 -- @treturn future
 function futures.all(list)
-  list = distinct("tandem.all", list)
+  list = checked("all", list)
   local results, left = {}, #list
   local promise = group(list, function(promise, f, i)
     if f:status() ~= "done" then
@@ -181,9 +154,9 @@ end
 -- @tparam table list futures, at least one
 -- @treturn future
 function futures.any(list)
-  list = distinct("tandem.any", list)
+  list = checked("any", list)
   if #list == 0 then
-    check.fail("bad argument #1 in tandem.any: the list is empty", 1)
+    check.argument(1, "any", "the list is empty")
   end
   local left = #list
   return group(list, function(promise, f)

@@ -144,7 +144,7 @@ end
 function policy:next_finished()
   local finished = self.finished
   while #finished == 0 do
-    if not core.wait_some(1, self.deadline) and #finished == 0 then
+    if not core.wait_any(self.deadline) and #finished == 0 then
       self:raise_timeout()
     end
   end
@@ -186,11 +186,11 @@ end
 --- Starts a map.
 -- @return an iterator, callable; nil, nil; and itself to be closed
 function map.new(pool, job, task, items, options, view)
-  local name = job == core.MAP and "pool:map" or "pool:starmap"
-  options = check.options(name, options, OPTIONS, 2)
-  core.check_task(task)
-  local self = new_policy(pool, job, task, source.new(name, items), options,
-    view)
+  local name = job == core.MAP and "map" or "starmap"
+  check.task(1, name, task)
+  items = source.new(2, name, items)
+  options = check.options(3, name, options, OPTIONS)
+  local self = new_policy(pool, job, task, items, options, view)
   self:fill()
   local mapping = core.new_mapping(self, options.on_error == "collect")
   return mapping, nil, nil, mapping
@@ -203,7 +203,7 @@ local mapping = core.mapping_methods
 -- @treturn table the errors by index, with `on_error = "collect"`
 function mapping:collect()
   local results, errors = {}, {}
-  core.drain(self, results, errors)
+  core.drain(self, results, errors, core.policy(self).ordered)
   return results, errors
 end
 
@@ -217,7 +217,7 @@ core.mapping_meta.__close = mapping.close
 --- Folds the partial results, in a worker, until one is left.
 local function fold(self, combine, partials, n)
   if n < 2 then return partials[1] end
-  local items = source.new("pool:reduce", partials)
+  local items = source.new(1, "reduce", partials)
   core.pack_begin(self.pool, combine, true)
   items:take(n)
   items:pack(self.pool)
@@ -229,11 +229,11 @@ end
 
 --- See pool:reduce.
 function map.reduce(pool, task, combine, items, options, view)
-  options = check.options("pool:reduce", options, REDUCE_OPTIONS, 2)
-  core.check_task(task)
-  core.check_task(combine)
-  local self = new_policy(pool, core.REDUCE, task,
-    source.new("pool:reduce", items), options, view)
+  check.task(1, "reduce", task)
+  check.task(2, "reduce", combine)
+  items = source.new(3, "reduce", items)
+  options = check.options(4, "reduce", options, REDUCE_OPTIONS)
+  local self = new_policy(pool, core.REDUCE, task, items, options, view)
   self.combine = combine
   local partials, n = {}, 0
   for future in function() return self:next_chunk() end do

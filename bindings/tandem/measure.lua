@@ -1,7 +1,7 @@
 --- What kind of work a task is.
 -- @module tandem.measure
 -- @local
-local core = require "tandem.core"
+local check = require "tandem.check"
 local pools = require "tandem.pool"
 
 local measure = {}
@@ -20,7 +20,7 @@ end
 -- @treturn table `{ wall, cpu, cpu_share, kind = "cpu"|"io"|"mixed" }`,
 --   seconds. What the task raises is raised.
 function measure.classify(task, ...)
-  core.check_task(task)
+  check.task(1, "classify", task)
   local pool <close> = pools.serial_pool()
   local future = pool:submit(task, ...)
   future:result()

@@ -36,7 +36,11 @@ end
 local OPTIONS = {
   max_workers = workers,
   name = kinds.string,
-  initializer = kinds.task,
+  initializer = function(v)
+    local complaint = core.check_task(v, 1, "initializer")
+    if not complaint then return v end
+    return nil, "a task: " .. (complaint:match("%((.*)%)$") or complaint)
+  end,
   initargs = kinds.table,
   max_tasks_per_worker = kinds.count,
   queue_limit = kinds.count,
@@ -48,16 +52,25 @@ local OPTIONS = {
   preload = module_list,
   spin = spin,
   exit_timeout = kinds.seconds,
+  shared = function(v)
+    if v == false then return v end
+    return nil, "false: shared pools are not in this version"
+  end,
 }
+
+local function check_self(pool, method)
+  if core.is_pool(pool) then return end
+  check.fail(("bad self of '%s' (expected a pool, got %s); call it as "
+    .. "pool:%s(...)"):format(method, type(pool), method))
+end
 
 local function settings_of(where, options, default_workers)
   if options == nil or type(options) == "table" then
-    options = check.options(where, options, OPTIONS, 3)
+    options = check.options(1, where, options, OPTIONS)
   else
-    options = { max_workers = check.value(where, "argument #1", workers,
-      options, 3) }
+    options = { max_workers = check.value(1, where, "max_workers", workers,
+      options) }
   end
-  if options.initializer then core.check_task(options.initializer) end
   return {
     max_workers = options.max_workers or default_workers(),
     name = options.name or "tandem",
@@ -83,7 +96,7 @@ end
 -- @treturn pool
 -- @function tandem.thread_pool
 function pools.thread_pool(options)
-  return core.new_pool("thread", settings_of("tandem.thread_pool", options,
+  return core.new_pool("thread", settings_of("thread_pool", options,
     function() return math.min(32, core.cpu_count() + 4) end))
 end
 
@@ -93,7 +106,7 @@ end
 -- @treturn pool
 -- @function tandem.serial_pool
 function pools.serial_pool(options)
-  return core.new_pool("serial", settings_of("tandem.serial_pool", options,
+  return core.new_pool("serial", settings_of("serial_pool", options,
     function() return 1 end))
 end
 
@@ -102,7 +115,8 @@ end
 -- @param ... its arguments
 -- @return the task's results
 function methods:call(task, ...)
-  return self:submit(task, ...):result()
+  check_self(self, "call")
+  return core.submit(self, task, ...):result()
 end
 
 --- Applies the task to each item.
@@ -113,11 +127,13 @@ end
 -- @return an iterator of `index, results`; for a generic `for` with its
 --   closing value
 function methods:map(task, items, options)
+  check_self(self, "map")
   return map.new(self, core.MAP, task, items, options)
 end
 
 --- As `map`; each item is a list of arguments.
 function methods:starmap(task, items, options)
+  check_self(self, "starmap")
   return map.new(self, core.STARMAP, task, items, options)
 end
 
@@ -129,6 +145,7 @@ end
 -- @tparam ?table options as for `map`
 -- @return the value; nil for no items
 function methods:reduce(task, combine, items, options)
+  check_self(self, "reduce")
   return map.reduce(self, task, combine, items, options)
 end
 
@@ -141,16 +158,16 @@ local SHUTDOWN = {
 
 --- Takes no more tasks, and waits for those that it has.
 -- @tparam ?table options `wait` (default true), `cancel_pending` (default
---   false), `timeout` in seconds
+--   false), `timeout` in seconds, `kill` (default false: cancel what has not
+--   started, and tell running tasks to end; a thread itself cannot be killed)
 -- @treturn boolean true when all is done; else false and the list of futures
 --   that are not
 function methods:shutdown(options)
-  options = check.options("pool:shutdown", options, SHUTDOWN)
-  if options.kill then
-    check.fail("bad option 'kill' in pool:shutdown: a thread cannot be killed")
-  end
+  check_self(self, "shutdown")
+  options = check.options(1, "shutdown", options, SHUTDOWN)
   core.close(self)
-  if options.cancel_pending then self:cancel_pending() end
+  if options.cancel_pending or options.kill then self:cancel_pending() end
+  if options.kill then core.interrupt(self) end
   local timeout = options.timeout
   if options.wait == false then timeout = 0 end
   if core.wait_over(self, timeout) then return true end
@@ -174,7 +191,8 @@ local VIEW = {
 --   in the place of the task)
 -- @return a view with submit, call, map, starmap, reduce, with
 function methods:with(options)
-  options = check.options("pool:with", options, VIEW)
+  check_self(self, "with")
+  options = check.options(1, "with", options, VIEW)
   return setmetatable({
     pool = self,
     priority = options.priority or 0,
@@ -189,7 +207,9 @@ function view:submit(task, ...)
   return core.submit_with(self.pool, self.priority, self.name, task, ...)
 end
 
-view.call = methods.call
+function view:call(task, ...)
+  return self:submit(task, ...):result()
+end
 
 function view:map(task, items, options)
   return map.new(self.pool, core.MAP, task, items, options, self)
@@ -204,7 +224,7 @@ function view:reduce(task, combine, items, options)
 end
 
 function view:with(options)
-  options = check.options("pool:with", options, VIEW)
+  options = check.options(1, "with", options, VIEW)
   return setmetatable({
     pool = self.pool,
     priority = options.priority or self.priority,

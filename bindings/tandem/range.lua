@@ -28,13 +28,10 @@ end
 -- @treturn table with `n`, and the numbers by `r:at(i)`
 function range.new(first, last, step)
   local number = check.kinds.number
-  first = check.value("tandem.range", "argument #1 (first)", number, first)
-  last = check.value("tandem.range", "argument #2 (last)", number, last)
-  step = check.value("tandem.range", "argument #3 (step)", number,
-    step == nil and 1 or step)
-  if step == 0 then
-    check.fail("bad argument #3 (step) in tandem.range: it is zero")
-  end
+  first = check.value(1, "range", "first", number, first)
+  last = check.value(2, "range", "last", number, last)
+  step = check.value(3, "range", "step", number, step == nil and 1 or step)
+  if step == 0 then check.argument(3, "range", "the step is zero") end
   local n = count(first, last, step)
   return setmetatable({
     first = first,

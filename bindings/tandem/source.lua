@@ -123,9 +123,10 @@ local function at_index(items, i)
 end
 
 --- Makes a source.
--- @tparam string where the function that was called
+-- @tparam integer n which argument the items are
+-- @tparam string where of the function that was called
 -- @param items a list, an iterator function, a callable, a range
-function source.new(where, items)
+function source.new(n, where, items)
   if range.is(items) then
     if items.is_integer then return numbered_source(integers, items, items.n) end
     local self = numbered_source(indexed, items, items.n)
@@ -136,8 +137,8 @@ function source.new(where, items)
     return setmetatable({ items = items, taken = 0, ended = false }, stream)
   end
   if type(items) ~= "table" then
-    check.fail(("bad items in %s: expected a list, an iterator function or "
-      .. "a tandem.range, got %s"):format(where, type(items)), 2)
+    check.argument(n, where, "items: expected a list, an iterator function or "
+      .. "a tandem.range, got " .. type(items))
   end
   if getmetatable(items) == nil then
     return numbered_source(list, items, #items)
