@@ -61,7 +61,7 @@ SANITIZE_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
   -fno-sanitize-recover=all
 SANITIZE_cov := --coverage
 SANITIZE := $(SANITIZE_$(MODE))
-OPTIMIZE_release := -O2 -g
+OPTIMIZE_release := -O2 -fno-plt -g
 OPTIMIZE_lint := -O2 -Werror
 OPTIMIZE_cov := -O0 -g -DTDM_DEBUG
 OPTIMIZE := $(or $(OPTIMIZE_$(MODE)),\

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------
+ */
 
 void tdml_writer_end_run(tdml_writer *w) {
   if (w->run != 0) memcpy(w->out->p + w->count_at, &w->count, sizeof w->count);
@@ -43,8 +44,7 @@ int tdml_write_number(lua_State *L, int idx, tdml_writer *w) {
 
 int tdml_writer_open(tdml_writer *w, int tag, size_t *at) {
   tdml_writer_end_run(w);
-  if (tdm_buf_reserve(w->out, 1 + sizeof(uint64_t)) != TDM_OK)
-    return TDM_NOMEM;
+  if (tdm_buf_reserve(w->out, 1 + sizeof(uint64_t)) != TDM_OK) return TDM_NOMEM;
   tdm_buf_put_byte(w->out, (unsigned)tag);
   *at = w->out->n;
   w->out->n += sizeof(uint64_t);
@@ -56,7 +56,8 @@ void tdml_writer_close(tdml_writer *w, size_t at) {
   memcpy(w->out->p + at, &size, sizeof size);
 }
 
-/* --- reading ---------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------
+ */
 
 void tdml_reader_init(tdml_reader *r, const char *p, size_t n) {
   *r = (tdml_reader){.p = p, .end = p + n};
@@ -105,16 +106,18 @@ static tdml_item read_bytes(tdml_reader *r, int tag) {
 tdml_item tdml_read_item(tdml_reader *r) {
   while (r->left == 0) {
     if (r->p == r->end) return (tdml_item){.tag = 0};
-    int tag = *r->p++;
+    int tag = (unsigned char)*r->p++;
     switch (tag) {
       case TDML_PACK:
-      case TDML_FAILED: return read_bytes(r, tag);
+      case TDML_FAILED:
+        return read_bytes(r, tag);
       case TDML_INTS:
       case TDML_FLOATS:
       case TDML_RANGE:
         if (open_run(r, tag)) break;
         return (tdml_item){.tag = -1};
-      default: return (tdml_item){.tag = -1};
+      default:
+        return (tdml_item){.tag = -1};
     }
   }
   return read_number(r);
@@ -122,9 +125,15 @@ tdml_item tdml_read_item(tdml_reader *r) {
 
 int tdml_push_item(lua_State *L, const tdml_item *item) {
   switch (item->tag) {
-    case TDML_INTS: lua_pushinteger(L, item->number.i); return 1;
-    case TDML_FLOATS: lua_pushnumber(L, item->number.f); return 1;
-    case TDML_PACK: return tdml_decode(L, item->p, item->n);
-    default: return TDM_DECODE;
+    case TDML_INTS:
+      lua_pushinteger(L, item->number.i);
+      return 1;
+    case TDML_FLOATS:
+      lua_pushnumber(L, item->number.f);
+      return 1;
+    case TDML_PACK:
+      return tdml_decode(L, item->p, item->n);
+    default:
+      return TDM_DECODE;
   }
 }

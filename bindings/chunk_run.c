@@ -108,7 +108,7 @@ void tdml_run_chunk(tdml_vm *vm, lua_State *L, int handler) {
   if (!tdml_vm_pushfunction(vm, L, vm->task->func)) return;
   int function = lua_gettop(L), status;
   tdml_reader_init(&batch.in, tdm_payload_bytes(in), in->n);
-  vm->batch = &batch;
+  vm->batch = &batch; /* cppcheck-suppress autoVariables ; until the end */
   do {
     lua_pushcfunction(L, run_items);
     lua_pushvalue(L, function);
@@ -119,12 +119,14 @@ void tdml_run_chunk(tdml_vm *vm, lua_State *L, int handler) {
       check(L, put_failed(L, vm));
     }
   } while (status != LUA_OK);
+  vm->batch = NULL;
   tdml_writer_end_run(&batch.out);
   vm->task->failed = batch.failed;
   vm->outcome = TDM_DONE;
 }
 
-/* --- reduce ------------------------------------------------------------------ */
+/* --- reduce ------------------------------------------------------------------
+ */
 
 /* Lua calls Lua functions at a third of the cost at which C does, and a fold is
  * little but calls. */

@@ -41,17 +41,17 @@ static int client_gc(lua_State *L) {
 }
 
 void tdml_client_new(lua_State *L) {
-  tdml_client **box = lua_newuserdatauv(L, sizeof *box, 3);
+  tdml_client **box = lua_newuserdatauv(L, sizeof(tdml_client *), 3);
   *box = NULL;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, client_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  *box = tdm_mem_zero(sizeof **box);
-  if (*box == NULL) luaL_error(L, "not enough memory");
+  *box = tdm_mem_zero(sizeof(tdml_client));
+  if (*box == NULL) tdml_nomem(L);
   (*box)->handles = 1;
   (*box)->scratch = tdml_scratch_new();
-  if ((*box)->scratch == NULL) luaL_error(L, "not enough memory");
+  if ((*box)->scratch == NULL) tdml_nomem(L);
   (*box)->ctl = tdml_ctl_of(L);
   lua_newtable(L);
   lua_setiuservalue(L, -2, 1);
@@ -66,7 +66,7 @@ tdm_port *tdml_client_port(lua_State *L, tdml_client *c) {
    * it, and nobody will ever deliver to it here. */
   if (c->port != NULL) c->abandoned++;
   tdm_port *port = tdm_port_new();
-  if (port == NULL) luaL_error(L, "not enough memory");
+  if (port == NULL) tdml_nomem(L);
   c->port = port;
   c->fork_generation = generation;
   return port;
@@ -90,20 +90,32 @@ void *tdml_testudata(lua_State *L, int idx, const void *mt) {
   return same ? p : NULL;
 }
 
+int tdml_nomem(lua_State *L) {
+  luaL_error(L, "not enough memory");
+  __builtin_unreachable();
+}
+
+int tdml_bad_object(lua_State *L, int idx, const char *expected) {
+  luaL_typeerror(L, idx, expected);
+  __builtin_unreachable();
+}
+
 int tdml_argerror(lua_State *L, int arg, const char *where, const char *format,
                   ...) {
   char text[512];
   va_list args;
   va_start(args, format);
+  /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is not */
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, where, text);
+  luaL_error(L, "bad argument #%d to '%s' (%s)", arg, where, text);
+  __builtin_unreachable();
 }
 
 int tdml_expected(lua_State *L, int idx, int arg, const char *where,
                   const char *expected) {
-  return tdml_argerror(L, arg, where, "expected %s, got %s", expected,
-                       luaL_typename(L, idx));
+  tdml_argerror(L, arg, where, "expected %s, got %s", expected,
+                luaL_typename(L, idx));
 }
 
 tdm_time tdml_optdeadline(lua_State *L, int idx, int arg, const char *where) {
@@ -119,6 +131,7 @@ void tdml_pusherror(lua_State *L, const char *kind, const char *format, ...) {
   char message[1024];
   va_list args;
   va_start(args, format);
+  /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is not */
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
   lua_createtable(L, 0, 4);
@@ -140,10 +153,9 @@ void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value) {
 }
 
 int tdml_raise(lua_State *L, int err) {
-  const char *text = tdm_error_text(err);
-  if (err == TDM_CLOSED) text = "cannot submit: the pool is shut down";
-  tdml_pusherror(L, tdm_error_kind(err), "%s", text);
-  return lua_error(L);
+  tdml_pusherror(L, tdm_error_kind(err), "%s", tdm_error_text(err));
+  lua_error(L);
+  __builtin_unreachable();
 }
 
 static void add_field(lua_State *L, luaL_Buffer *b, const char *field,

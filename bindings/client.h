@@ -27,16 +27,16 @@
 typedef struct tdml_client {
   tdm_port *port; /* NULL until the first pool */
   tdml_scratch *scratch;
-  tdm_buf buf;      /* where arguments are encoded */
-  tdm_buf chunk;    /* where a chunk is put together, see mapping.c */
-  int packing;      /* an item of it is being encoded */
-  tdm_func *funcs;  /* all that were ever submitted */
-  tdm_ctl *ctl;     /* in a worker: that worker's; else NULL */
-  size_t handles;   /* who may still use this struct */
+  tdm_buf buf;     /* where arguments are encoded */
+  tdm_buf chunk;   /* where a chunk is put together, see mapping.c */
+  int packing;     /* an item of it is being encoded */
+  tdm_func *funcs; /* all that were ever submitted */
+  tdm_ctl *ctl;    /* in a worker: that worker's; else NULL */
+  size_t handles;  /* who may still use this struct */
   size_t pools;
   unsigned fork_generation;
-  unsigned depth;       /* callbacks that are running now */
-  unsigned abandoned;   /* pools whose threads would not end */
+  unsigned depth;     /* callbacks that are running now */
+  unsigned abandoned; /* pools whose threads would not end */
   const void *pool_mt, *future_mt, *mapping_mt; /* lua_topointer of these */
 } tdml_client;
 
@@ -69,14 +69,25 @@ void tdml_register(lua_State *L, const luaL_Reg *l, int client, int known);
 /* Is the value at idx a userdata with this metatable? Else NULL. */
 void *tdml_testudata(lua_State *L, int idx, const void *mt);
 
+/* What never returns is of type int all the same, for `return` at the end of a
+ * C function. */
+#define TDML_RAISES __attribute__((noreturn))
+
+/* Raises "not enough memory". */
+TDML_RAISES int tdml_nomem(lua_State *L);
+
+/* Raises that the object at idx is no `expected`. */
+TDML_RAISES int tdml_bad_object(lua_State *L, int idx, const char *expected);
+
 /* Raises "bad argument #arg to 'where' (...)", at the caller's line. Methods
  * count without the object, whichever way they are called. */
-int tdml_argerror(lua_State *L, int arg, const char *where, const char *format,
-                  ...) __attribute__((format(printf, 4, 5)));
+TDML_RAISES int tdml_argerror(lua_State *L, int arg, const char *where,
+                              const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* The same for a value at idx that is not what was expected. */
-int tdml_expected(lua_State *L, int idx, int arg, const char *where,
-                  const char *expected);
+TDML_RAISES int tdml_expected(lua_State *L, int idx, int arg, const char *where,
+                              const char *expected);
 
 /* The timeout at idx in seconds, nil or none for no limit, as a deadline.
  * Strings are not numbers here. */
@@ -91,7 +102,7 @@ void tdml_seterrorstring(lua_State *L, const char *field, const char *value);
 void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value);
 
 /* Push an error object for a code of the core; raise it. */
-int tdml_raise(lua_State *L, int err);
+TDML_RAISES int tdml_raise(lua_State *L, int err);
 
 /* Creates the errors' metatable. */
 void tdml_openerrors(lua_State *L);

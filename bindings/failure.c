@@ -6,7 +6,7 @@
 
 static char traceback_key; /* its address is the key in the registry */
 
-#define LONGEST_TRACEBACK (64 * 1024)
+#define LONGEST_TRACEBACK ((size_t)64 * 1024)
 
 int tdml_keep_traceback(lua_State *L) {
   luaL_traceback(L, L, NULL, 1);

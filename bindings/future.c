@@ -25,7 +25,7 @@ static tdm_task *testfuture(lua_State *L, int idx) {
 
 tdm_task *tdml_checkfuture(lua_State *L, int idx) {
   tdm_task *t = testfuture(L, idx);
-  if (t == NULL) luaL_typeerror(L, idx, "future");
+  if (t == NULL) tdml_bad_object(L, idx, "future");
   return t;
 }
 
@@ -58,12 +58,14 @@ static void drop_pool(lua_State *L, int idx) {
       lua_pushnil(L);
       lua_setfield(L, -2, "pool");
       break;
-    default: break;
+    default:
+      break;
   }
   lua_pop(L, 1);
 }
 
-/* --- outcomes -------------------------------------------------------------- */
+/* --- outcomes --------------------------------------------------------------
+ */
 
 static void name_culprit(lua_State *L, const tdm_task *t) {
   if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
@@ -183,7 +185,8 @@ static void push_cancelled(lua_State *L, const tdm_task *t) {
   if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
 }
 
-/* --- methods --------------------------------------------------------------- */
+/* --- methods ---------------------------------------------------------------
+ */
 
 /* future:result([timeout]) -> values; raises the task's error */
 static int future_result(lua_State *L) {
@@ -193,10 +196,14 @@ static int future_result(lua_State *L) {
     return raise_timeout(L, t);
   lua_settop(L, 1);
   drop_pool(L, 1);
-  switch (t->state) {
-    case TDM_DONE: return push_results(L, t);
-    case TDM_FAILED: return raise_failure(L, t);
-    default: push_cancelled(L, t); return lua_error(L);
+  switch (tdm_load_relaxed(&t->state)) {
+    case TDM_DONE:
+      return push_results(L, t);
+    case TDM_FAILED:
+      return raise_failure(L, t);
+    default:
+      push_cancelled(L, t);
+      return lua_error(L);
   }
 }
 
@@ -215,10 +222,16 @@ static int future_error(lua_State *L) {
   if (!tdml_wait_task(L, tdml_client_of(L), t, deadline))
     return raise_timeout(L, t);
   lua_settop(L, 1);
-  switch (t->state) {
-    case TDM_DONE: lua_pushnil(L); return 1;
-    case TDM_FAILED: push_failure_once(L, t, 1); return 2;
-    default: push_cancelled(L, t); return 1;
+  switch (tdm_load_relaxed(&t->state)) {
+    case TDM_DONE:
+      lua_pushnil(L);
+      return 1;
+    case TDM_FAILED:
+      push_failure_once(L, t, 1);
+      return 2;
+    default:
+      push_cancelled(L, t);
+      return 1;
   }
 }
 
@@ -270,7 +283,8 @@ static int future_cancel(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
   const char *mode = lua_isnoneornil(L, 2) ? "pending" : lua_tostring(L, 2);
   if (mode == NULL || strcmp(mode, "pending") != 0)
-    return tdml_argerror(L, 1, "cancel", "expected the mode \"pending\", got %s",
+    return tdml_argerror(L, 1, "cancel",
+                         "expected the mode \"pending\", got %s",
                          mode ? mode : luaL_typename(L, 2));
   lua_settop(L, 1);
   if (tdm_executor_try_cancel(t)) {
@@ -405,12 +419,15 @@ static int future_gc(lua_State *L) {
 }
 
 void tdml_open_future(lua_State *L, tdml_client *c, int client, int known) {
-  static const luaL_Reg methods[] = {
-      {"result", future_result}, {"wait", future_wait},
-      {"error", future_error},   {"status", future_status},
-      {"done", future_done},     {"cancel", future_cancel},
-      {"on_done", future_on_done}, {"info", future_info},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"result", future_result},
+                                     {"wait", future_wait},
+                                     {"error", future_error},
+                                     {"status", future_status},
+                                     {"done", future_done},
+                                     {"cancel", future_cancel},
+                                     {"on_done", future_on_done},
+                                     {"info", future_info},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", future_tostring},
                                   {"__eq", future_eq},
                                   {"__newindex", future_newindex},

@@ -4,7 +4,8 @@
 
 #include "../core/mem.h"
 
-/* --- the grammar: module [":" name {"." name}] ----------------------------- */
+/* --- the grammar: module [":" name {"." name}] -----------------------------
+ */
 
 static int is_name_byte(char c) { return (unsigned char)c > ' ' && c != ':'; }
 
@@ -26,7 +27,8 @@ static int is_well_formed(const char *s) {
   return *end == '\0';
 }
 
-/* --- bytecode --------------------------------------------------------------- */
+/* --- bytecode ---------------------------------------------------------------
+ */
 
 static int append(lua_State *L, const void *p, size_t n, void *arg) {
   tdm_buf *b = arg;
@@ -63,12 +65,13 @@ static const char *push_label(lua_State *L, int idx) {
   return lua_pushfstring(L, "function <%s:%d>", ar.short_src, ar.linedefined);
 }
 
-/* --- known tasks -------------------------------------------------------------- */
+/* --- known tasks
+ * -------------------------------------------------------------- */
 
 static tdm_func *new_func(lua_State *L, tdml_client *c, enum tdm_func_form form,
                           const char *spec, size_t size, const char *label) {
   tdm_func *f = tdm_func_new(form, spec, size, label);
-  if (f == NULL) luaL_error(L, "not enough memory");
+  if (f == NULL) tdml_nomem(L);
   f->next = c->funcs;
   c->funcs = f;
   return f;
@@ -95,7 +98,7 @@ static tdm_func *know_code(lua_State *L, tdml_client *c, const origin *o) {
   check_upvalues(L, o);
   tdm_buf *b = &c->buf;
   b->n = 0;
-  if (lua_dump(L, append, b, 0) != 0) luaL_error(L, "not enough memory");
+  if (lua_dump(L, append, b, 0) != 0) tdml_nomem(L);
   lua_getiuservalue(L, lua_upvalueindex(1), 3);
   lua_pushlstring(L, b->p, b->n);
   b->n = 0;
@@ -120,7 +123,8 @@ static tdm_func *know_code(lua_State *L, tdml_client *c, const origin *o) {
 
 static tdm_func *get_known(lua_State *L, tdml_client *c, const origin *o) {
   switch (lua_type(L, o->idx)) {
-    case LUA_TSTRING: return know_name(L, c, o);
+    case LUA_TSTRING:
+      return know_name(L, c, o);
     case LUA_TFUNCTION: {
       lua_pushvalue(L, o->idx); /* lua_dump wants it on top */
       tdm_func *f = know_code(L, c, o);

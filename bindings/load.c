@@ -35,8 +35,9 @@ static int find(lua_State *L) {
   lua_call(L, 1, 1);
   if (colon == NULL) {
     if (!is_callable(L))
-      luaL_error(L, "module '%s' is no function but a %s; name one of its "
-                    "functions: \"%s:function\"",
+      luaL_error(L,
+                 "module '%s' is no function but a %s; name one of its "
+                 "functions: \"%s:function\"",
                  spec, luaL_typename(L, -1), spec);
     return 1;
   }

@@ -17,7 +17,7 @@ enum { POLICY = 1, CHUNK = 2 }; /* user values */
 
 static mapping *checkmapping(lua_State *L, int idx) {
   mapping *m = tdml_testudata(L, idx, tdml_client_of(L)->mapping_mt);
-  if (m == NULL) luaL_typeerror(L, idx, "map iterator");
+  if (m == NULL) tdml_bad_object(L, idx, "map iterator");
   return m;
 }
 
@@ -173,10 +173,11 @@ static int mapping_drain(lua_State *L) {
   return 0;
 }
 
-/* --- making chunks ---------------------------------------------------------- */
+/* --- making chunks ----------------------------------------------------------
+ */
 
 static void check(lua_State *L, int err) {
-  if (err != TDM_OK) luaL_error(L, "not enough memory");
+  if (err != TDM_OK) tdml_nomem(L);
 }
 
 /* Adds an entry for an item that cannot be sent: the error is on top. */
@@ -327,15 +328,17 @@ static int mapping_tostring(lua_State *L) {
 }
 
 void tdml_open_mapping(lua_State *L, tdml_client *c, int client, int known) {
-  static const luaL_Reg functions[] = {
-      {"new_mapping", mapping_new},   {"policy", mapping_policy},
-      {"drain", mapping_drain},       {"pack_begin", pack_begin},
-      {"pack_items", pack_items},     {"pack_range", pack_range},
-      {"check_task", check_task},     {"took", took},
-      {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__call", mapping_call},
-                                  {"__tostring", mapping_tostring},
-                                  {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"new_mapping", mapping_new},
+                                       {"policy", mapping_policy},
+                                       {"drain", mapping_drain},
+                                       {"pack_begin", pack_begin},
+                                       {"pack_items", pack_items},
+                                       {"pack_range", pack_range},
+                                       {"check_task", check_task},
+                                       {"took", took},
+                                       {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__call", mapping_call}, {"__tostring", mapping_tostring}, {NULL, NULL}};
   tdml_register(L, functions, client, known);
   luaL_newmetatable(L, TDML_MAPPING_MT);
   c->mapping_mt = lua_topointer(L, -1);

@@ -14,14 +14,15 @@
 #include "pool.h"
 #include "pump.h"
 
-/* --- futures that are settled by hand: all, any ------------------------------ */
+/* --- futures that are settled by hand: all, any ------------------------------
+ */
 
 /* new_promise() -> future that belongs to no pool */
 static int new_promise(lua_State *L) {
   tdml_client *c = tdml_client_of(L);
   tdml_future *f = tdml_future_push(L, c);
   f->task = tdm_port_new_task(tdml_client_port(L, c));
-  if (f->task == NULL) return luaL_error(L, "not enough memory");
+  if (f->task == NULL) return tdml_nomem(L);
   return 1;
 }
 
@@ -45,7 +46,8 @@ static int settle(lua_State *L) {
   return 1;
 }
 
-/* --- waiting -------------------------------------------------------------------- */
+/* --- waiting
+ * -------------------------------------------------------------------- */
 
 /* A deadline in seconds of now(), nil for none. */
 static tdm_time optdeadline(lua_State *L, int idx) {
@@ -105,7 +107,8 @@ static int fileno_of_state(lua_State *L) {
   return 1;
 }
 
-/* --- small things ------------------------------------------------------------------ */
+/* --- small things
+ * ------------------------------------------------------------------ */
 
 static int now(lua_State *L) {
   lua_pushnumber(L, (lua_Number)tdm_clock_now() * 1e-9);
@@ -174,6 +177,13 @@ static int is_error(lua_State *L) {
   return 1;
 }
 
+/* is_settled(future) -> boolean; unlike done it takes nothing in and runs no
+ * callback */
+static int is_settled(lua_State *L) {
+  lua_pushboolean(L, tdml_checkfuture(L, 1)->marks & TDM_SETTLED);
+  return 1;
+}
+
 static int is_future(lua_State *L) {
   void *p = tdml_testudata(L, 1, tdml_client_of(L)->future_mt);
   lua_pushboolean(L, p != NULL);
@@ -197,7 +207,7 @@ static int encode(lua_State *L) {
     tdml_seterrorstring(L, "path", tdml_scratch_path(c->scratch));
     return lua_error(L);
   }
-  if (err != TDM_OK) return luaL_error(L, "not enough memory");
+  if (err != TDM_OK) return tdml_nomem(L);
   lua_pushlstring(L, c->buf.p, c->buf.n);
   return 1;
 }
@@ -236,8 +246,8 @@ static void set_constants(lua_State *L) {
   static const struct {
     const char *name;
     int value;
-  } jobs[] = {{"MAP", TDML_MAP}, {"STARMAP", TDML_STARMAP},
-              {"REDUCE", TDML_REDUCE}};
+  } jobs[] = {
+      {"MAP", TDML_MAP}, {"STARMAP", TDML_STARMAP}, {"REDUCE", TDML_REDUCE}};
   for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
     lua_pushinteger(L, jobs[i].value);
     lua_setfield(L, -2, jobs[i].name);
@@ -255,20 +265,29 @@ static void new_known_tasks(lua_State *L) {
 }
 
 int luaopen_tandem_core(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"new_promise", new_promise}, {"notes", future_notes},
-      {"settle", settle},           {"wait_any", wait_any},
-      {"wait_list", wait_list},
-      {"poll", poll_callbacks},     {"fileno", fileno_of_state},
-      {"now", now},                 {"cpu_time", cpu_time},
-      {"cpu_count", cpu_count},     {"cwd", cwd},
-      {"is_terminal", is_terminal}, {"write_error", write_error},
-      {"set_error_handler", set_error_handler},
-      {"new_error", new_error},     {"is_error", is_error},
-      {"is_future", is_future},     {"is_pool", is_pool},
-      {"encode", encode},           {"decode", decode},
-      {"debug_counts", debug_counts},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"new_promise", new_promise},
+                                       {"notes", future_notes},
+                                       {"settle", settle},
+                                       {"wait_any", wait_any},
+                                       {"wait_list", wait_list},
+                                       {"poll", poll_callbacks},
+                                       {"fileno", fileno_of_state},
+                                       {"now", now},
+                                       {"cpu_time", cpu_time},
+                                       {"cpu_count", cpu_count},
+                                       {"cwd", cwd},
+                                       {"is_terminal", is_terminal},
+                                       {"write_error", write_error},
+                                       {"set_error_handler", set_error_handler},
+                                       {"new_error", new_error},
+                                       {"is_error", is_error},
+                                       {"is_future", is_future},
+                                       {"is_settled", is_settled},
+                                       {"is_pool", is_pool},
+                                       {"encode", encode},
+                                       {"decode", decode},
+                                       {"debug_counts", debug_counts},
+                                       {NULL, NULL}};
   luaL_checkversion(L);
   lua_settop(L, 0);
   tdml_openerrors(L);

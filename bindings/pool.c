@@ -14,12 +14,13 @@
 tdml_pool *tdml_checkpool(lua_State *L, int idx) {
   tdml_client *c = tdml_client_of(L);
   tdml_pool *p = tdml_testudata(L, idx, c->pool_mt);
-  if (p == NULL) luaL_typeerror(L, idx, "pool");
+  if (p == NULL) tdml_bad_object(L, idx, "pool");
   if (p->executor == NULL) luaL_argerror(L, idx, "the pool is collected");
   return p;
 }
 
-/* --- submitting ------------------------------------------------------------- */
+/* --- submitting -------------------------------------------------------------
+ */
 
 static void warn_if_short(tdml_pool *p) {
   tdm_executor *e = p->executor;
@@ -47,18 +48,24 @@ static void push_refused(lua_State *L, tdm_executor *e, int err) {
                      name, e->settings.queue_limit);
       break;
     case TDM_LIMIT:
-      tdml_pusherror(L, kind, "pool '%s' cannot start a worker thread: a limit "
-                     "of the system was reached", name);
+      tdml_pusherror(L, kind,
+                     "pool '%s' cannot start a worker thread: a limit "
+                     "of the system was reached",
+                     name);
       break;
     case TDM_FORKED:
-      tdml_pusherror(L, kind, "pool '%s' belongs to the process that forked "
-                     "this one", name);
+      tdml_pusherror(L, kind,
+                     "pool '%s' belongs to the process that forked "
+                     "this one",
+                     name);
       break;
     case TDM_CLOSED:
       tdml_pusherror(L, kind, "pool '%s' is shut down and takes no more tasks",
                      name);
       break;
-    default: tdml_pusherror(L, kind, "%s", tdm_error_text(err)); break;
+    default:
+      tdml_pusherror(L, kind, "%s", tdm_error_text(err));
+      break;
   }
 }
 
@@ -73,8 +80,10 @@ static int raise_refused(lua_State *L, tdm_executor *e, const tdm_task *t,
 static int submit_when_full(lua_State *L, tdml_pool *p, tdm_task *t) {
   int err = TDM_FULL;
   switch (p->on_full) {
-    case TDML_ERROR: return TDM_FULL;
-    case TDML_CALLER: return tdm_executor_run_here(p->executor, t);
+    case TDML_ERROR:
+      return TDM_FULL;
+    case TDML_CALLER:
+      return tdm_executor_run_here(p->executor, t);
     default:
       while (err == TDM_FULL) {
         tdml_wait_any(L, p->client, TDM_FOREVER);
@@ -116,14 +125,14 @@ static void encode_arguments(lua_State *L, tdml_pool *p, tdm_task *t, int first,
   tdm_buf_fini(&c->buf);
   c->buf = buf;
   if (err == TDM_ENCODE) raise_encode(L, c, t->func);
-  if (err != TDM_OK) luaL_error(L, "not enough memory");
+  if (err != TDM_OK) tdml_nomem(L);
 }
 
 /* Pushes a future for a fresh task of the pool. */
 static tdm_task *push_task(lua_State *L, tdml_pool *p, tdm_func *func) {
   tdml_future *f = tdml_future_push(L, p->client);
   f->task = tdm_port_new_task(tdml_client_port(L, p->client));
-  if (f->task == NULL) luaL_error(L, "not enough memory");
+  if (f->task == NULL) tdml_nomem(L);
   f->task->func = func;
   return f->task;
 }
@@ -156,7 +165,8 @@ static int pool_submit_with(lua_State *L) {
   return 1;
 }
 
-/* --- chunks ------------------------------------------------------------------ */
+/* --- chunks ------------------------------------------------------------------
+ */
 
 /* submit_chunk(pool, task, bytes, items, job, priority, label) -> future */
 static int pool_submit_chunk(lua_State *L) {
@@ -170,13 +180,14 @@ static int pool_submit_chunk(lua_State *L) {
   t->priority = (int32_t)luaL_optinteger(L, 6, 0);
   int future = lua_gettop(L);
   if (tdm_payload_take(&t->payload, &p->client->chunk) != TDM_OK)
-    return luaL_error(L, "not enough memory");
+    return tdml_nomem(L);
   tdml_pool_submit(L, 1, future);
   lua_settop(L, future);
   return 1;
 }
 
-/* --- the pool itself ----------------------------------------------------------- */
+/* --- the pool itself
+ * ----------------------------------------------------------- */
 
 /* close(pool): no more tasks */
 static int pool_close(lua_State *L) {
@@ -250,7 +261,7 @@ static int pool_unfinished(lua_State *L) {
   tdm_port_drain(port);
   struct visit v = {.executor = p->executor};
   tdm_slab_each(&port->slab, note_unfinished, &v);
-  v.list = lua_newuserdatauv(L, v.n * sizeof *v.list + 1, 0);
+  v.list = lua_newuserdatauv(L, v.n * sizeof(tdm_task *) + 1, 0);
   v.max = v.n;
   v.n = 0;
   tdm_slab_each(&port->slab, note_unfinished, &v);
@@ -271,8 +282,11 @@ static void push_spread(lua_State *L, tdm_histogram *h, const char *field) {
   const struct {
     const char *name;
     double value;
-  } parts[] = {{"mean", s.mean}, {"p50", s.p50}, {"p90", s.p90},
-               {"p99", s.p99},   {"max", s.max}};
+  } parts[] = {{"mean", s.mean},
+               {"p50", s.p50},
+               {"p90", s.p90},
+               {"p99", s.p99},
+               {"max", s.max}};
   lua_createtable(L, 0, 5);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     lua_pushnumber(L, parts[i].value);
@@ -404,7 +418,8 @@ static int pool_newindex(lua_State *L) {
   return luaL_error(L, "a pool has no fields to set");
 }
 
-/* --- the end --------------------------------------------------------------------- */
+/* --- the end
+ * --------------------------------------------------------------------- */
 
 /* Waits without running callbacks: Lua is collecting, or closing. */
 static int wait_until_over(tdml_pool *p) {
@@ -452,7 +467,8 @@ static int pool_gc(lua_State *L) {
   return 0;
 }
 
-/* --- making one ------------------------------------------------------------------- */
+/* --- making one
+ * ------------------------------------------------------------------- */
 
 static lua_Integer get_integer(lua_State *L, int idx, const char *field) {
   lua_getfield(L, idx, field);
@@ -508,7 +524,7 @@ static tdml_recipe *new_recipe(lua_State *L, tdml_client *c, int idx,
   size_t limit = (size_t)get_integer(L, idx, "memory_limit");
   tdml_recipe *r = NULL;
   if (err == TDM_OK) r = tdm_mem_new(sizeof *r + b->n);
-  if (r == NULL) luaL_error(L, "not enough memory");
+  if (r == NULL) tdml_nomem(L);
   *r = (tdml_recipe){.memory_limit = limit, .mode = mode, .size = b->n};
   memcpy(r->bytes, b->p, b->n);
   b->n = 0;
@@ -564,13 +580,17 @@ void tdml_open_pool(lua_State *L, tdml_client *c, int client, int known) {
       {"submit", pool_submit},   {"cancel_pending", pool_cancel_pending},
       {"resize", pool_resize},   {"stats", pool_stats},
       {"workers", pool_workers}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"submit", pool_submit},           {"submit_with", pool_submit_with}, {"submit_chunk", pool_submit_chunk},
-      {"close", pool_close},             {"interrupt", pool_interrupt},
-      {"wait_over", pool_wait_over},     {"unfinished", pool_unfinished},
-      {"describe", pool_describe},       {"exit_timeout", pool_exit_timeout},
-      {"new_pool", tdml_new_pool},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"submit", pool_submit},
+                                       {"submit_with", pool_submit_with},
+                                       {"submit_chunk", pool_submit_chunk},
+                                       {"close", pool_close},
+                                       {"interrupt", pool_interrupt},
+                                       {"wait_over", pool_wait_over},
+                                       {"unfinished", pool_unfinished},
+                                       {"describe", pool_describe},
+                                       {"exit_timeout", pool_exit_timeout},
+                                       {"new_pool", tdml_new_pool},
+                                       {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", pool_tostring},
                                   {"__newindex", pool_newindex},
                                   {"__gc", pool_gc},

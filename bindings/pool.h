@@ -16,8 +16,8 @@ typedef struct tdml_pool {
   tdml_client *client;    /* retained; NULL after __gc */
   tdm_time exit_timeout;  /* nanoseconds */
   enum tdml_on_full on_full;
-  int mode;          /* TDML_REFUSE_MT or TDML_DROP_MT */
-  unsigned warned;   /* of so many missing workers */
+  int mode;        /* TDML_REFUSE_MT or TDML_DROP_MT */
+  unsigned warned; /* of so many missing workers */
 } tdml_pool;
 
 /* The pool at idx; an argument error if it is none. */

@@ -118,8 +118,8 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
     /* With callbacks to run, any task may be the one that matters; a future
      * that is not of an executor settles by callbacks only. */
     int any = c->port->watched != 0 || t->executor == NULL;
-    int err = tdm_port_wait(c->port, any ? NULL : t, 1, deadline,
-                            spin_for(c, t));
+    int err =
+        tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
     if (err == TDM_INTR) tdml_let_hooks_run(L);
   }
 }

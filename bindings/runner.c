@@ -12,7 +12,8 @@
 #include "load.h"
 #include "module.h"
 
-/* --- memory ----------------------------------------------------------------- */
+/* --- memory -----------------------------------------------------------------
+ */
 
 static void *plain_alloc(void *ud, void *p, size_t old, size_t size) {
   (void)ud;
@@ -32,7 +33,8 @@ static void *limited_alloc(void *ud, void *p, size_t old, size_t size) {
   return q;
 }
 
-/* --- one call --------------------------------------------------------------- */
+/* --- one call ---------------------------------------------------------------
+ */
 
 static void fail(tdml_vm *vm, lua_State *L) {
   vm->out->n = 0;
@@ -96,9 +98,15 @@ static int run_task(lua_State *L) {
   tdml_vm *vm = lua_touserdata(L, TDML_VM);
   lua_pushvalue(L, TDML_HANDLER);
   switch (vm->task->job) {
-    case TDML_CALL: run_call(vm, L, 1); break;
-    case TDML_REDUCE: tdml_run_reduce(vm, L, 1); break;
-    default: tdml_run_chunk(vm, L, 1); break;
+    case TDML_CALL:
+      run_call(vm, L, 1);
+      break;
+    case TDML_REDUCE:
+      tdml_run_reduce(vm, L, 1);
+      break;
+    default:
+      tdml_run_chunk(vm, L, 1);
+      break;
   }
   return 0;
 }
@@ -127,7 +135,8 @@ static enum tdm_state vm_run(void *arg, tdm_task *t, tdm_buf *out) {
   return vm->outcome;
 }
 
-/* --- making one --------------------------------------------------------------- */
+/* --- making one
+ * --------------------------------------------------------------- */
 
 /* Index 1 of the machine's stack: run_task with all that it needs. */
 static void push_frame(lua_State *L, tdml_vm *vm) {
@@ -239,7 +248,8 @@ static int prepare_protected(tdml_vm *vm, lua_State *L, tdm_buf *why) {
   for (int i = 1; i <= n; i++) lua_pushvalue(L, i);
   if (lua_pcall(L, n, 2, 0) != LUA_OK) return TDM_NOMEM;
   if (lua_toboolean(L, -2)) return TDM_OK;
-  return tdml_put_failure(L, vm->scratch, vm->recipe->mode, why) ? TDM_BROKEN : TDM_NOMEM;
+  return tdml_put_failure(L, vm->scratch, vm->recipe->mode, why) ? TDM_BROKEN
+                                                                 : TDM_NOMEM;
 }
 
 static int furnish_protected(lua_State *L, tdml_vm *vm) {
@@ -281,7 +291,7 @@ static int vm_open(const void *arg, struct tdm_ctl *ctl, void **out,
 static void vm_idle(void *arg) {
   tdml_vm *vm = arg;
   size_t now = (size_t)lua_gc(vm->L, LUA_GCCOUNT) * 1024;
-  if (now < 2 * vm->live_after_gc + 256 * 1024) return;
+  if (now < 2 * vm->live_after_gc + (size_t)256 * 1024) return;
   lua_gc(vm->L, LUA_GCCOLLECT);
   vm->live_after_gc = (size_t)lua_gc(vm->L, LUA_GCCOUNT) * 1024;
 }

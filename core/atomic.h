@@ -9,6 +9,8 @@
 
 #include <stdatomic.h>
 
+#include "chaos.h"
+
 /* Nothing but the access itself is atomic: counters, hints. */
 #define tdm_load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
 #define tdm_store_relaxed(p, v) \
@@ -21,19 +23,20 @@
 
 /* One total order of all such accesses: for "I publish, then look whether you
  * sleep" against "I lie down, then look whether there is work". */
-#define tdm_load_total(p) atomic_load_explicit((p), memory_order_seq_cst)
+#define tdm_load_total(p) \
+  (tdm_chaos(), atomic_load_explicit((p), memory_order_seq_cst))
 #define tdm_store_total(p, v) \
-  atomic_store_explicit((p), (v), memory_order_seq_cst)
+  (tdm_chaos(), atomic_store_explicit((p), (v), memory_order_seq_cst))
 #define tdm_swap_total(p, v) \
-  atomic_exchange_explicit((p), (v), memory_order_seq_cst)
+  (tdm_chaos(), atomic_exchange_explicit((p), (v), memory_order_seq_cst))
 #define tdm_add_total(p, v) \
-  atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
+  (tdm_chaos(), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
 #define tdm_sub_total(p, v) \
-  atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
-#define tdm_cas_total(p, expected, v)              \
-  atomic_compare_exchange_strong_explicit(         \
-      (p), (expected), (v), memory_order_seq_cst, \
-      memory_order_seq_cst)
+  (tdm_chaos(), atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst))
+#define tdm_cas_total(p, expected, v)       \
+  (tdm_chaos(),                             \
+   atomic_compare_exchange_strong_explicit( \
+       (p), (expected), (v), memory_order_seq_cst, memory_order_seq_cst))
 
 /* A counter with one writer: cheaper than a read-modify-write, and a reader
  * in another thread sees a recent value. */

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,11 +17,17 @@ static int affinity(void) {
 
 /* Reads up to two numbers; "max" counts as none. How many were read. */
 static int read_numbers(const char *path, double *a, double *b) {
+  char line[128], *end;
   FILE *f = fopen(path, "re");
   if (f == NULL) return 0;
-  int n = fscanf(f, "%lf %lf", a, b);
+  char *got = fgets(line, sizeof line, f);
   fclose(f);
-  return n < 0 ? 0 : n;
+  if (got == NULL) return 0;
+  *a = strtod(line, &end);
+  if (end == line) return 0;
+  got = end;
+  *b = strtod(got, &end);
+  return end == got ? 1 : 2;
 }
 
 /* Where below /sys/fs/cgroup this process stands, or "" at the root. */
@@ -31,8 +38,8 @@ static void own_group(char *path, size_t size) {
   if (f == NULL) return;
   while (fgets(line, sizeof line, f) != NULL) {
     line[strcspn(line, "\n")] = '\0';
-    if (strncmp(line, "0::/", 4) == 0 && strlen(line + 3) < size)
-      strcpy(path, strcmp(line + 3, "/") == 0 ? "" : line + 3);
+    if (strncmp(line, "0::/", 4) == 0 && line[4] != '\0')
+      snprintf(path, size, "%s", line + 3);
   }
   fclose(f);
 }
@@ -40,7 +47,7 @@ static void own_group(char *path, size_t size) {
 /* The tightest quota on the way from our group up to the root, in processors;
  * 0 for none. */
 static double quota_v2(void) {
-  char group[300], path[360];
+  char group[512], path[600];
   double least = 0, quota, period;
   own_group(group, sizeof group);
   for (;;) {

@@ -1,5 +1,7 @@
 #include "executor.h"
 
+#include <sched.h>
+
 #include "error.h"
 #include "fork.h"
 #include "mem.h"
@@ -46,6 +48,7 @@ int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
   }
   if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
   tdm_port_unsent(t);
+  t->executor = NULL;
   return err;
 }
 
@@ -133,13 +136,16 @@ void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
 
 /* --- by whoever runs tasks ------------------------------------------------ */
 
-/* The first failure is the cause; `breaking` keeps a second one off it. */
+/* The first failure is the cause; `breaking` keeps a second one off it, which
+ * waits the few instructions until the first is written down. */
 static void break_for(tdm_executor *e, tdm_buf *why) {
   int none = 0;
-  if (!tdm_cas_total(&e->breaking, &none, 1)) return;
-  e->cause = *why;
-  *why = (tdm_buf){0};
-  tdm_store_release(&e->broken, 1);
+  if (tdm_cas_total(&e->breaking, &none, 1)) {
+    e->cause = *why;
+    *why = (tdm_buf){0};
+    tdm_store_release(&e->broken, 1);
+  }
+  while (!tdm_load_acquire(&e->broken)) sched_yield();
 }
 
 static int is_worn_out(const tdm_executor *e, const tdm_worker *w) {
@@ -171,12 +177,15 @@ static int claim(tdm_executor *e, tdm_task *t) {
 
 int tdm_executor_run(tdm_executor *e, tdm_worker *w, tdm_task *t,
                      tdm_time *now) {
+  static const tdm_buf out_of_memory;
   if (!claim(e, t)) return 0;
   tdm_store_total(&w->ctl.cancelled, 0);
   if (tdm_load_total(&e->interrupting)) tdm_store_total(&w->ctl.cancelled, 1);
-  if (w->vm != NULL && !tdm_load_acquire(&e->broken))
-    *now = tdm_worker_run(w, t, *now);
-  else
+  if (tdm_load_acquire(&e->broken))
     tdm_worker_refuse(w, t, &e->cause);
+  else if (w->vm == NULL)
+    tdm_worker_refuse(w, t, &out_of_memory);
+  else
+    *now = tdm_worker_run(w, t, *now);
   return 1;
 }

@@ -76,10 +76,10 @@ struct tdm_executor {
   /* of all */
   atomic_int closing;
   atomic_int interrupting;
-  atomic_int breaking; /* somebody writes `cause` */
-  atomic_int broken;   /* `cause` is set and constant from now on */
-  tdm_buf cause;       /* payload of the failure that broke it */
-  atomic_uint missing; /* workers that could not be started */
+  atomic_int breaking;  /* somebody writes `cause` */
+  atomic_int broken;    /* `cause` is set and constant from now on */
+  tdm_buf cause;        /* payload of the failure that broke it */
+  atomic_uint missing;  /* workers that could not be started */
   atomic_size_t queued; /* kept only where queue_limit is set */
 };
 

@@ -5,10 +5,9 @@
 #ifdef TDM_DEBUG
 #include <assert.h>
 static _Thread_local unsigned held; /* bit r: a lock of rank r is held */
-#define note_lock(m) \
-  (assert(held < (1u << (m)->rank)), held |= 1u << (m)->rank)
+#define note_lock(m) (assert(held < (1u << (m)->rank)), held |= 1u << (m)->rank)
 #define note_unlock(m) \
-  (assert(held & (1u << (m)->rank)), held &= ~(1u << (m)->rank))
+  (assert(held &(1u << (m)->rank)), held &= ~(1u << (m)->rank))
 #else
 #define note_lock(m) ((void)0)
 #define note_unlock(m) ((void)0)

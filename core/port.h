@@ -31,11 +31,11 @@ typedef struct tdm_port {
   tdm_park park;
   /* of the port's thread alone */
   alignas(64) tdm_slab slab;
-  size_t away;             /* tasks marked TDM_AWAY */
-  size_t watched;          /* tasks marked TDM_WATCHED, not yet ready */
-  tdm_task *ready;         /* settled and watched, in order of settling */
+  size_t away;     /* tasks marked TDM_AWAY */
+  size_t watched;  /* tasks marked TDM_WATCHED, not yet ready */
+  tdm_task *ready; /* settled and watched, in order of settling */
   tdm_task **ready_last;
-  int submit_woke;         /* the last submit had to wake a worker */
+  int submit_woke; /* the last submit had to wake a worker */
 } tdm_port;
 
 /* NULL when out of memory. */

@@ -64,7 +64,7 @@ void tdm_queue_push_all(tdm_queue *q, tdm_task *list) {
     list = next;
     n++;
   }
-  tdm_bump(&q->size, n);
+  tdm_store_total(&q->size, tdm_load_relaxed(&q->size) + n);
 }
 
 static tdm_task *pop_heap(tdm_queue *q) {

@@ -5,7 +5,8 @@
  * own links, so that nothing here allocates and nothing can fail.
  *
  * Owns:    nothing. All zero bits are an empty queue.
- * Threads: under the executor's QUEUE lock; `size` may be read by anybody.
+ * Threads: under the executor's QUEUE lock; `size` may be read by anybody, and
+ *          is ordered with the total accesses where it grows.
  */
 #ifndef TDM_QUEUE_H
 #define TDM_QUEUE_H
@@ -26,7 +27,7 @@ void tdm_queue_push_all(tdm_queue *q, tdm_task *list);
 tdm_task *tdm_queue_try_pop(tdm_queue *q);
 
 static inline size_t tdm_queue_size(tdm_queue *q) {
-  return tdm_load_relaxed(&q->size);
+  return tdm_load_total(&q->size);
 }
 
 #endif

@@ -70,6 +70,10 @@ tdm_task *tdm_slab_new(tdm_slab *s) {
   return t;
 }
 
+static int is_kept(const tdm_slab_block *b) {
+  return KEPT && b->next == NULL && b->prev == NULL;
+}
+
 void tdm_slab_free(tdm_slab *s, tdm_task *t) {
   tdm_slab_block *b = block_of(t);
   if (b->live == PER_BLOCK) {
@@ -80,8 +84,7 @@ void tdm_slab_free(tdm_slab *s, tdm_task *t) {
   t->next = b->free;
   b->free = t;
   s->live--;
-  int is_only_open = b->next == NULL && b->prev == NULL;
-  if (--b->live == 0 && !(KEPT && is_only_open)) {
+  if (--b->live == 0 && !is_kept(b)) {
     unlink_block(&s->open, b);
     tdm_mem_free(b);
   }

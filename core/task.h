@@ -61,8 +61,8 @@ typedef struct tdm_task {
   struct tdm_port *port;
   tdm_payload payload;
   size_t bytes_in, bytes_out; /* size of the arguments, of the outcome */
-  tdm_time queued; /* when it was submitted */
-  union {          /* in a queue; then from the claim on */
+  tdm_time queued;            /* when it was submitted */
+  union {                     /* in a queue; then from the claim on */
     struct tdm_task *child;
     tdm_time started;
   };
@@ -70,13 +70,13 @@ typedef struct tdm_task {
     uint64_t seq;
     tdm_time finished;
   };
-  float cpu;         /* seconds of CPU time of the run */
-  int32_t priority;  /* higher first */
-  uint32_t items;    /* calls that it carries: 1, or the items of a chunk */
-  uint32_t failed;   /* of these, how many failed: the runner's count */
-  uint16_t worker;   /* who ran it, from 1 */
-  uint8_t job;       /* how the runner shall run it; nothing to the core */
-  uint8_t attempt;   /* from 1 */
+  float cpu;        /* seconds of CPU time of the run */
+  int32_t priority; /* higher first */
+  uint32_t items;   /* calls that it carries: 1, or the items of a chunk */
+  uint32_t failed;  /* of these, how many failed: the runner's count */
+  uint16_t worker;  /* who ran it, from 1 */
+  uint8_t job;      /* how the runner shall run it; nothing to the core */
+  uint8_t attempt;  /* from 1 */
   _Atomic(uint8_t) state;
   uint8_t marks; /* enum tdm_mark */
   uint16_t handles;

@@ -45,9 +45,9 @@ typedef struct member {
   tdm_park park;
   int hurry; /* somebody waits for what comes next */
   /* under CREW */
-  struct member *next;            /* all members, or all that have left */
-  struct member *above, *below;   /* the stack of sleepers */
-  int asleep;                     /* on that stack */
+  struct member *next;          /* all members, or all that have left */
+  struct member *above, *below; /* the stack of sleepers */
+  int asleep;                   /* on that stack */
 } member;
 
 struct threads {
@@ -55,12 +55,12 @@ struct threads {
   unsigned cpus;
   alignas(64) tdm_inbox inbox;
   alignas(64) atomic_uint_least64_t idle; /* searching << 32 | sleeping */
-  atomic_int urgent;         /* the inbox has a task with a priority */
+  atomic_int urgent; /* the inbox has a task with a priority */
   alignas(64) tdm_mutex queue_lock;
   tdm_queue queue;
   alignas(64) tdm_mutex crew_lock;
   member *members, *left, *top_sleeper;
-  unsigned last_id, leaving;
+  unsigned last_id, starting, leaving; /* both are counted in `alive` */
   tdm_time start_after;
   tdm_tally past; /* of those who left */
   atomic_uint alive;
@@ -70,7 +70,7 @@ struct threads {
 #define SEARCHING (UINT64_C(1) << 32)
 #define SLEEPING UINT64_C(1)
 #define searching_in(idle) ((unsigned)((idle) >> 32))
-#define sleeping_in(idle) ((unsigned)((idle) & 0xffffffffu))
+#define sleeping_in(idle) ((unsigned)((idle)&0xffffffffu))
 
 /* --- the queue ------------------------------------------------------------ */
 
@@ -78,15 +78,23 @@ static int has_work(threads *p) {
   return tdm_queue_size(&p->queue) != 0 || tdm_inbox_has(&p->inbox);
 }
 
+static int call_somebody(threads *p);
+
 static tdm_task *try_take(threads *p) {
   if (!has_work(p)) return NULL;
+  int emptied = 0;
   tdm_mutex_lock(&p->queue_lock);
   /* Looking into the inbox disturbs who submits, so not each time. */
   if (tdm_queue_size(&p->queue) == 0 ||
-      (tdm_load_relaxed(&p->urgent) && tdm_swap_total(&p->urgent, 0)))
+      (tdm_load_relaxed(&p->urgent) && tdm_swap_total(&p->urgent, 0))) {
     tdm_queue_push_all(&p->queue, tdm_inbox_take(&p->inbox));
+    emptied = 1;
+  }
   tdm_task *t = tdm_queue_try_pop(&p->queue);
   tdm_mutex_unlock(&p->queue_lock);
+  /* On their way from the inbox to the queue the tasks were in neither, and
+   * who looked then may have gone to sleep. */
+  if (emptied && tdm_queue_size(&p->queue) != 0) call_somebody(p);
   return t;
 }
 
@@ -98,12 +106,12 @@ static void put(threads *p, tdm_task *t) {
 
 static tdm_task *threads_recall(tdm_executor *e) {
   threads *p = (threads *)e;
-  tdm_task *list = NULL, *t;
+  tdm_task *list = NULL, **last = &list, *t;
   tdm_mutex_lock(&p->queue_lock);
   tdm_queue_push_all(&p->queue, tdm_inbox_take(&p->inbox));
   while ((t = tdm_queue_try_pop(&p->queue)) != NULL) {
-    t->next = list;
-    list = t;
+    *last = t;
+    last = &t->next;
   }
   tdm_mutex_unlock(&p->queue_lock);
   return list;
@@ -131,15 +139,14 @@ static void remove_sleeper_locked(threads *p, member *m) {
   tdm_add_total(&p->idle, SEARCHING - SLEEPING);
 }
 
-static void wake_all(threads *p) {
-  for (;;) {
-    tdm_mutex_lock(&p->crew_lock);
-    member *m = p->top_sleeper;
-    if (m != NULL) remove_sleeper_locked(p, m);
-    tdm_mutex_unlock(&p->crew_lock);
-    if (m == NULL) return;
-    tdm_park_wake(&m->park);
-  }
+/* False if nobody sleeps. */
+static int wake_one(threads *p) {
+  tdm_mutex_lock(&p->crew_lock);
+  member *m = p->top_sleeper;
+  if (m != NULL) remove_sleeper_locked(p, m);
+  tdm_mutex_unlock(&p->crew_lock);
+  if (m != NULL) tdm_park_wake(&m->park);
+  return m != NULL;
 }
 
 static int start_member(threads *p);
@@ -150,9 +157,10 @@ static int is_short_of_workers(threads *p) {
 
 /* A worker could not be had: the pool goes on with fewer for a while. */
 static void note_missing(threads *p) {
-  unsigned alive = tdm_load_relaxed(&p->alive);
-  tdm_store_relaxed(&p->base.missing, tdm_load_relaxed(&p->target) - alive);
+  unsigned target = tdm_load_relaxed(&p->target);
   tdm_mutex_lock(&p->crew_lock);
+  unsigned stay = tdm_load_relaxed(&p->alive) - p->leaving;
+  tdm_store_relaxed(&p->base.missing, target > stay ? target - stay : 0);
   p->start_after = tdm_clock_now() + START_AGAIN_AFTER;
   tdm_mutex_unlock(&p->crew_lock);
 }
@@ -172,11 +180,7 @@ static int call_somebody(threads *p) {
     if (is_short_of_workers(p)) start_member(p);
     return 1;
   }
-  tdm_mutex_lock(&p->crew_lock);
-  member *m = p->top_sleeper;
-  if (m != NULL) remove_sleeper_locked(p, m);
-  tdm_mutex_unlock(&p->crew_lock);
-  if (m != NULL) tdm_park_wake(&m->park);
+  wake_one(p);
   return 1;
 }
 
@@ -185,11 +189,21 @@ static void stop_searching(threads *p) {
   if (searching_in(before) == 1 && has_work(p)) call_somebody(p);
 }
 
-/* Sleeps unless there is work. Searching before and after. */
+/* How many workers there are for certain: not those who leave, nor those whose
+ * thread may yet turn out not to be had. */
+static unsigned staying_locked(threads *p) {
+  return tdm_load_relaxed(&p->alive) - p->leaving - p->starting;
+}
+
+/* Sleeps unless there is work, or one worker too many. Searching before and
+ * after. */
 static void sleep_until_called(threads *p, member *m) {
   tdm_mutex_lock(&p->crew_lock);
-  push_sleeper_locked(p, m);
+  /* Under the lock: a resize takes it after it has set the target. */
+  int is_surplus = staying_locked(p) > tdm_load_relaxed(&p->target);
+  if (!is_surplus) push_sleeper_locked(p, m);
   tdm_mutex_unlock(&p->crew_lock);
+  if (is_surplus) return;
   /* Published that we sleep, then looked for work; a submitter publishes work,
    * then looks for sleepers. So at least one sees the other. */
   if (has_work(p) || tdm_load_total(&p->base.closing)) {
@@ -207,19 +221,20 @@ static void sleep_until_called(threads *p, member *m) {
 /* --- a worker's life ------------------------------------------------------ */
 
 /* May one more leave, so that `least` remain? If so it counts as leaving. */
-static int try_leave(threads *p, unsigned least) {
-  tdm_mutex_lock(&p->crew_lock);
-  int may = tdm_load_relaxed(&p->alive) - p->leaving > least;
-  if (may) p->leaving++;
-  tdm_mutex_unlock(&p->crew_lock);
-  return may;
+static int try_leave_locked(threads *p, unsigned least) {
+  if (staying_locked(p) <= least) return 0;
+  p->leaving++;
+  return 1;
 }
 
 static int shall_leave(threads *p) {
-  if (tdm_load_total(&p->base.closing))
-    return !has_work(p) && try_leave(p, 0);
-  unsigned target = tdm_load_relaxed(&p->target);
-  return tdm_load_relaxed(&p->alive) > target && try_leave(p, target);
+  int closing = tdm_load_total(&p->base.closing);
+  unsigned least = closing ? 0 : tdm_load_relaxed(&p->target);
+  if (!closing && tdm_load_relaxed(&p->alive) <= least) return 0;
+  tdm_mutex_lock(&p->crew_lock);
+  int may = !(closing && has_work(p)) && try_leave_locked(p, least);
+  tdm_mutex_unlock(&p->crew_lock);
+  return may;
 }
 
 /* Where workers outnumber the processors, only one may spin. */
@@ -281,11 +296,15 @@ static tdm_task *search(threads *p, member *m) {
 }
 
 /* The worker has no virtual machine for want of memory. Where there are others
- * it gives the task to them and leaves. */
+ * it gives the task to them and leaves: in one step, or they might leave too,
+ * seeing no work. */
 static int try_give_up(threads *p, tdm_task *t) {
-  if (!try_leave(p, 1)) return 0;
+  tdm_mutex_lock(&p->crew_lock);
+  int may = try_leave_locked(p, 1);
+  if (may) put(p, t);
+  tdm_mutex_unlock(&p->crew_lock);
+  if (!may) return 0;
   note_missing(p);
-  put(p, t);
   call_somebody(p);
   return 1;
 }
@@ -368,43 +387,6 @@ static int create_thread(pthread_t *thread, void *arg) {
   return err == 0 ? TDM_OK : TDM_LIMIT;
 }
 
-static int add_member(threads *p) {
-  member *m = tdm_mem_zero(sizeof *m);
-  if (m == NULL) return TDM_NOMEM;
-  m->pool = p;
-  tdm_mutex_lock(&p->crew_lock);
-  tdm_worker_init(&m->worker, p->base.runner, ++p->last_id, p->base.ops->kind,
-                  p->base.settings.name);
-  m->next = p->members;
-  p->members = m;
-  int err = create_thread(&m->thread, m);
-  if (err != TDM_OK) p->members = m->next;
-  tdm_mutex_unlock(&p->crew_lock);
-  if (err != TDM_OK) tdm_mem_free(m);
-  return err;
-}
-
-/* Starts a worker, if one may be started. TDM_OK also where none may. It counts
- * as searching from the moment that its place is taken. */
-static int start_member(threads *p) {
-  tdm_mutex_lock(&p->crew_lock);
-  int may = is_short_of_workers(p) && tdm_clock_now() >= p->start_after;
-  if (may) {
-    tdm_add_total(&p->alive, 1u);
-    tdm_add_total(&p->idle, SEARCHING);
-  }
-  tdm_mutex_unlock(&p->crew_lock);
-  if (!may) return TDM_OK;
-  int err = add_member(p);
-  if (err == TDM_OK) return TDM_OK;
-  tdm_sub_total(&p->idle, SEARCHING);
-  tdm_sub_total(&p->alive, 1u);
-  note_missing(p);
-  return err;
-}
-
-/* --- the interface -------------------------------------------------------- */
-
 /* Frees what remains of the workers that have left. */
 static void reap(threads *p) {
   tdm_mutex_lock(&p->crew_lock);
@@ -419,16 +401,63 @@ static void reap(threads *p) {
   }
 }
 
+static int hire_locked(threads *p, member *m) {
+  m->pool = p;
+  tdm_worker_init(&m->worker, p->base.runner, ++p->last_id, p->base.ops->kind,
+                  p->base.settings.name);
+  m->next = p->members;
+  p->members = m;
+  int err = create_thread(&m->thread, m);
+  if (err != TDM_OK) p->members = m->next;
+  return err;
+}
+
+/* Its place is taken already. */
+static int add_member(threads *p) {
+  member *m = tdm_mem_zero(sizeof *m);
+  tdm_mutex_lock(&p->crew_lock);
+  int err = m == NULL ? TDM_NOMEM : hire_locked(p, m);
+  p->starting--;
+  if (err != TDM_OK) tdm_sub_total(&p->alive, 1u);
+  tdm_mutex_unlock(&p->crew_lock);
+  if (err != TDM_OK) tdm_mem_free(m);
+  return err;
+}
+
+/* Starts a worker, if one may be started. TDM_OK also where none may. It counts
+ * as searching from the moment that its place is taken. */
+static int start_member(threads *p) {
+  tdm_mutex_lock(&p->crew_lock);
+  int may = is_short_of_workers(p) && tdm_clock_now() >= p->start_after;
+  if (may) {
+    p->starting++;
+    tdm_add_total(&p->alive, 1u);
+    tdm_add_total(&p->idle, SEARCHING);
+  }
+  tdm_mutex_unlock(&p->crew_lock);
+  if (!may) return TDM_OK;
+  reap(p);
+  int err = add_member(p);
+  if (err == TDM_OK) return TDM_OK;
+  note_missing(p);
+  /* Somebody may have relied on this search. */
+  stop_searching(p);
+  return err;
+}
+
+/* --- the interface -------------------------------------------------------- */
+
 static int threads_submit(tdm_executor *e, tdm_task *t) {
   threads *p = (threads *)e;
-  if (tdm_load_relaxed(&p->alive) == 0) {
+  int is_first = tdm_load_relaxed(&p->alive) == 0;
+  if (is_first) {
     try_again_at_once(p);
     int err = start_member(p);
     if (err != TDM_OK) return err;
   }
   tdm_port *port = t->port;
   put(p, t);
-  port->submit_woke = call_somebody(p);
+  port->submit_woke = call_somebody(p) || is_first;
   return TDM_OK;
 }
 
@@ -438,13 +467,15 @@ static int threads_resize(tdm_executor *e, unsigned n) {
   tdm_store_total(&p->target, n);
   tdm_store_relaxed(&e->missing, 0);
   try_again_at_once(p);
-  if (tdm_load_relaxed(&p->alive) > n) wake_all(p);
+  for (unsigned k = tdm_load_relaxed(&p->alive); k > n && wake_one(p);) k--;
   if (has_work(p)) call_somebody(p);
   reap(p);
   return TDM_OK;
 }
 
-static void threads_close(tdm_executor *e) { wake_all((threads *)e); }
+static void threads_close(tdm_executor *e) {
+  while (wake_one((threads *)e)) continue;
+}
 
 static void threads_interrupt(tdm_executor *e) {
   threads *p = (threads *)e;

@@ -68,6 +68,8 @@ static void settle(tdm_worker *w, tdm_task *t, enum tdm_state outcome) {
 }
 
 tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, tdm_time now) {
+  /* It may have come after the end of the one before was noted. */
+  if (now < t->queued) now = t->queued;
   tdm_time cpu_before = cpu_at(w, now);
   tdm_bump(&w->tally.taken, t->items);
   w->tasks_in_vm += t->items;

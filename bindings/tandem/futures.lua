@@ -122,7 +122,7 @@ local function group(list, on_one)
   core.notes(promise).pool = list
   for i, f in ipairs(list) do
     f:on_done(function()
-      if not promise:done() then on_one(promise, f, i) end
+      if not core.is_settled(promise) then on_one(promise, f, i) end
     end)
   end
   return promise

@@ -128,7 +128,9 @@ end
 -- @param items a list, an iterator function, a callable, a range
 function source.new(n, where, items)
   if range.is(items) then
-    if items.is_integer then return numbered_source(integers, items, items.n) end
+    if items.is_integer then
+      return numbered_source(integers, items, items.n)
+    end
     local self = numbered_source(indexed, items, items.n)
     self.at = items.at
     return self
