@@ -1,0 +1,100 @@
+--- Tasks that keep a core busy for a known time: how near the speed-up comes
+-- to the number of processors.
+
+local tandem = require "tandem"
+local targets = require "bench.targets"
+local tasks = require "bench.tasks"
+
+local now = tandem.now
+
+--- Iterations of `spin` in a microsecond: the best of several attempts, since
+-- whatever else runs can only make it slower.
+local function calibrate()
+  local best = 0
+  for _ = 1, 10 do
+    local start = now()
+    tasks.spin(200000)
+    best = math.max(best, 200000 / ((now() - start) * 1e6))
+  end
+  return best
+end
+
+local per_microsecond
+
+local function iterations(microseconds)
+  per_microsecond = per_microsecond or calibrate()
+  return math.ceil(per_microsecond * microseconds)
+end
+
+local function repeated(value, count)
+  local list = {}
+  for i = 1, count do list[i] = value end
+  return list
+end
+
+local function serial(items)
+  local spin, results = tasks.spin, {}
+  for i = 1, #items do results[i] = spin(items[i]) end
+  return results
+end
+
+local function with_futures(pool, items)
+  local futures, results = {}, {}
+  for i = 1, #items do
+    futures[i] = pool:submit("bench.tasks:spin", items[i])
+  end
+  for i = 1, #items do results[i] = futures[i]:result() end
+  return results
+end
+
+local function with_map(chunk)
+  return function(pool, items)
+    return pool:map("bench.tasks:spin", items, { chunk = chunk }):collect()
+  end
+end
+
+local function seconds(size, act, pool)
+  local items = repeated(iterations(size.microseconds), size.count)
+  local start = now()
+  local results = pool and act(pool, items) or act(items)
+  local taken = now() - start
+  assert(#results == size.count)
+  return taken
+end
+
+local function case(size, way, act, python)
+  return {
+    name = ("%s, %s"):format(size.name, way), unit = "x", better = "more",
+    speed_up = true,
+    python = python and ("cpu %d %d"):format(size.microseconds, size.count),
+    target = size.least and { thread = targets.at_least(size.least) },
+    serial = function() return seconds(size, serial) end,
+    tandem = function(pool) return seconds(size, act, pool) end,
+  }
+end
+
+return function(options)
+  --- A fifth of a second of work, cut into tasks of this size.
+  local function size(name, microseconds, least)
+    local count = 200000 * options.scale // microseconds
+    return {
+      name = name, microseconds = microseconds, least = least,
+      count = math.tointeger(math.max(count, 4 * options.cpus)),
+    }
+  end
+  --- The targets speak of two processors, and of no others.
+  local two = options.cpus == 2
+  local cases = {
+    title = ("CPU-bound, %d workers"):format(options.cpus),
+    note = "x: speed-up over the serial loop of the same language and run.",
+  }
+  for _, each in ipairs {
+    size("3 µs", 3), size("33 µs", 33, two and 1.9),
+    size("330 µs", 330), size("20 ms", 20000, two and 1.95),
+  } do
+    table.insert(cases, case(each, "futures", with_futures, true))
+    table.insert(cases, case(each, "map chunk 1", with_map(1)))
+    table.insert(cases, case(each, "map auto", with_map("auto")))
+  end
+  return cases
+end

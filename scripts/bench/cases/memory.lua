@@ -1,0 +1,39 @@
+--- What a worker and a future cost. Every sample has a process of its own.
+
+local child = require "bench.child"
+local targets = require "bench.targets"
+
+local function probe(name, amount)
+  return function(_, kind) return child.probe(name, kind.name, amount) end
+end
+
+return function(options)
+  local tasks = math.tointeger(1000000 * options.scale)
+  local futures = 100000
+  return {
+    title = "start and memory",
+    {
+      name = "start of a worker, of 64", unit = "µs", better = "less",
+      target = { thread = targets.at_most(100) },
+      also = {
+        { name = "private memory of a worker", unit = "KiB", better = "less",
+          target = { thread = targets.at_most(64) } },
+      },
+      workers = false, fresh = true,
+      tandem = probe("workers", 64), python = "workers 64",
+    },
+    {
+      name = ("growth over 1e%.0f tasks"):format(math.log(tasks, 10)),
+      unit = "KiB", better = "less",
+      target = { thread = targets.at_most(256) },
+      workers = false, fresh = true,
+      tandem = probe("growth", tasks),
+    },
+    {
+      name = "a future held, done", unit = "bytes", better = "less",
+      target = { thread = targets.at_most(200) },
+      workers = false, fresh = true,
+      tandem = probe("futures", futures), python = "futures 20000",
+    },
+  }
+end

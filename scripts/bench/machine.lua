@@ -1,0 +1,65 @@
+--- The facts without which a figure cannot be compared with another.
+
+local tandem = require "tandem"
+local child = require "bench.child"
+
+local machine = {}
+
+local function first_match(path, pattern)
+  local file <close> = io.open(path, "r")
+  return file and file:read("a"):match(pattern)
+end
+
+local BUSY = child.lua_program()
+  .. " -e 'local s = 0.0 for i = 1, 2e7 do s = s + i % 7 * 0.5 end'"
+
+local function seconds(programs)
+  local start = tandem.now()
+  assert(child.output((BUSY .. " & "):rep(programs) .. "wait"))
+  return tandem.now() - start
+end
+
+--- How many times the work of one program that many at once get done: what
+-- the machine itself allows, with no pool at all. The best of several times,
+-- since whatever else runs can only make them longer.
+local function parallelism(programs)
+  local alone, together = math.huge, math.huge
+  for _ = 1, 4 do
+    alone = math.min(alone, seconds(1))
+    together = math.min(together, seconds(programs))
+  end
+  return programs * alone / together
+end
+
+local function python_version(wanted)
+  if not wanted then return "CPython left out" end
+  if not child.has_python() then return "no python3 on this machine" end
+  return child.output("python3 --version 2>&1")
+end
+
+function machine.facts(python_wanted)
+  local lua = child.output(child.lua_program() .. " -v 2>&1")
+  return {
+    date = os.date("!%Y-%m-%dT%H:%M:%SZ"),
+    cpus = tandem.cpu_count(),
+    parallelism = parallelism(tandem.cpu_count()),
+    cpu_model = first_match("/proc/cpuinfo", "model name%s*:%s*([^\n]+)"),
+    kernel = first_match("/proc/sys/kernel/osrelease", "[^\n]+"),
+    load = first_match("/proc/loadavg", "%S+"),
+    lua = lua and lua:match("^Lua %S+") or _VERSION,
+    python = python_version(python_wanted),
+    tandem = tandem._VERSION,
+  }
+end
+
+--- Kibibytes that only this process uses, and those that it has in memory.
+function machine.memory()
+  local file <close> = assert(io.open("/proc/self/smaps_rollup", "r"))
+  local text = file:read("a")
+  local function field(name)
+    return tonumber(text:match(name .. ":%s*(%d+)"))
+  end
+  return field("Private_Clean") + field("Private_Dirty"), field("Rss")
+end
+
+return machine

@@ -1,0 +1,36 @@
+--- The tasks that the benchmarks submit: small, and without any module, so
+-- that a worker that runs them carries nothing else.
+
+local tasks = {}
+
+function tasks.nothing()
+end
+
+function tasks.echo(...)
+  return ...
+end
+
+function tasks.square(x)
+  return x * x
+end
+
+function tasks.add(a, b)
+  return a + b
+end
+
+--- Keeps a core busy, in proportion to the number of iterations.
+function tasks.spin(iterations)
+  local sum = 0.0
+  for i = 1, iterations do sum = sum + i % 7 * 0.5 end
+  return sum
+end
+
+--- Holds its worker until the pipe at `path` has had a writer and lost it.
+-- Unbuffered, so that a held worker owns no buffer of the C library.
+function tasks.hold(path)
+  local pipe <close> = assert(io.open(path, "r"))
+  pipe:setvbuf("no")
+  return pipe:read("a")
+end
+
+return tasks

@@ -1,0 +1,37 @@
+--- The command's entry: reads the options, calls what was asked for.
+--
+-- Every command is a module with one function `start(options, arguments)`
+-- that returns the exit status; it is loaded only when it is called for.
+--
+-- @module tandem_cli.main
+local M = {}
+
+local COMMANDS = {
+  run = "tandem_cli.run",
+  map = "tandem_cli.map",
+}
+
+local REPL = "tandem_cli.repl"
+
+-- A library that was not built or not found is the most likely trouble of a
+-- first start, so it gets an answer of its own.
+local function library()
+  local loaded, tandem = pcall(require, "tandem")
+  if loaded then return tandem end
+  io.stderr:write("tandem: the library cannot be loaded (in the source tree, ",
+                  "has `make` been run?)\n", tostring(tandem), "\n")
+end
+
+--- Runs the command line.
+-- @tparam {string,...} arguments as in the global `arg`
+-- @treturn integer the exit status
+function M.main(arguments)
+  local tandem = library()
+  if not tandem then return 1 end
+  if #arguments == 0 then return require(REPL).start() end
+  local options = require("tandem_cli.options").parse(arguments, tandem)
+  local command = COMMANDS[options.command] or REPL
+  return require(command).start(options, arguments)
+end
+
+return M

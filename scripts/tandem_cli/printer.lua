@@ -1,0 +1,154 @@
+--- Values as a person wants to see them at a prompt.
+--
+-- Written like Lua constructors, bounded in every direction, and by raw
+-- access only: looking at a value must not run its code, but for __tostring.
+--
+-- @module tandem_cli.printer
+local M = {}
+
+local MAX_DEPTH = 4
+local MAX_FIELDS = 24
+local MAX_STRING = 240
+local WIDTH = 76
+
+-- Keys beyond these are counted, not sorted.
+local MAX_SORTED = 1000
+
+local KEYWORDS = {}
+for word in ([[and break do else elseif end false for function goto if in
+               local nil not or repeat return then true until while]])
+            :gmatch("%a+") do
+  KEYWORDS[word] = true
+end
+
+local ESCAPES = {
+  ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\\"] = "\\\\",
+  ['"'] = '\\"',
+}
+
+-- Control characters never reach the terminal; bytes above them do, as UTF-8
+-- where the whole string is that.
+local function quoted(text)
+  local rest = ""
+  if #text > MAX_STRING then
+    rest = (" ... (%d bytes)"):format(#text)
+    text = text:sub(1, MAX_STRING)
+  end
+  local unsafe = utf8.len(text) and '[%c"\\]' or '[%c"\\\128-\255]'
+  local escaped = text:gsub(unsafe, function(char)
+    return ESCAPES[char] or ("\\%03d"):format(char:byte())
+  end)
+  return '"' .. escaped .. '"' .. rest
+end
+
+local function has_tostring(value)
+  local metatable = debug.getmetatable(value)
+  return type(metatable) == "table" and rawget(metatable, "__tostring") ~= nil
+end
+
+local function plain(value)
+  if type(value) == "string" then return quoted(value) end
+  local ok, text = pcall(tostring, value)
+  return ok and text or ("<%s, its __tostring fails>"):format(type(value))
+end
+
+local RANK = { number = 1, string = 2 }
+
+local function before(a, b)
+  local rank_a, rank_b = RANK[type(a)] or 3, RANK[type(b)] or 3
+  if rank_a ~= rank_b then return rank_a < rank_b end
+  if rank_a == 3 then return tostring(a) < tostring(b) end
+  return a < b
+end
+
+-- The keys that are not part of the list from 1 to length, and how many more
+-- there are than those.
+local function other_keys(value, length)
+  local keys, more = {}, 0
+  for key in next, value do
+    local in_list = math.type(key) == "integer" and key >= 1 and key <= length
+    if not in_list then
+      if #keys < MAX_SORTED then keys[#keys + 1] = key else more = more + 1 end
+    end
+  end
+  table.sort(keys, before)
+  return keys, more
+end
+
+local show
+
+local function show_key(key, seen, depth)
+  if type(key) == "string" and key:find("^[%a_][%w_]*$")
+     and not KEYWORDS[key] then
+    return key .. " = "
+  end
+  return "[" .. show(key, seen, depth, 0) .. "] = "
+end
+
+-- The fields of a table, each as text, and the count of those left out.
+local function fields_of(value, seen, depth, indent)
+  local fields, length = {}, 0
+  while rawget(value, length + 1) ~= nil do length = length + 1 end
+  for i = 1, math.min(length, MAX_FIELDS) do
+    fields[i] = show(rawget(value, i), seen, depth, indent)
+  end
+  local left_out = math.max(0, length - MAX_FIELDS)
+  local keys, more = other_keys(value, length)
+  for _, key in ipairs(keys) do
+    if #fields < MAX_FIELDS then
+      fields[#fields + 1] = show_key(key, seen, depth)
+        .. show(rawget(value, key), seen, depth, indent)
+    else
+      left_out = left_out + 1
+    end
+  end
+  return fields, left_out + more
+end
+
+-- Sets the fields under one another, several in a line where they fit.
+local function stack(fields, indent)
+  local margin = (" "):rep(indent + 2)
+  local lines, line = {}, nil
+  for i, field in ipairs(fields) do
+    local comma = i < #fields and "," or ""
+    local fits = line and not field:find("\n")
+      and #line + #field + 2 <= WIDTH
+    if fits then
+      line = line .. " " .. field .. comma
+    else
+      lines[#lines + 1] = line
+      line = margin .. field .. comma
+    end
+  end
+  lines[#lines + 1] = line
+  return "{\n" .. table.concat(lines, "\n") .. "\n" .. margin:sub(3) .. "}"
+end
+
+local function show_table(value, seen, depth, indent)
+  if seen[value] then return "<cycle>" end
+  if next(value) == nil then return "{}" end
+  if depth >= MAX_DEPTH then return "{...}" end
+  seen[value] = true
+  local fields, left_out = fields_of(value, seen, depth + 1, indent + 2)
+  seen[value] = nil
+  if left_out > 0 then
+    fields[#fields + 1] = ("... (%d more)"):format(left_out)
+  end
+  local line = "{ " .. table.concat(fields, ", ") .. " }"
+  if indent + #line <= WIDTH and not line:find("\n") then return line end
+  return stack(fields, indent)
+end
+
+function show(value, seen, depth, indent)
+  if type(value) ~= "table" or has_tostring(value) then return plain(value) end
+  return show_table(value, seen, depth, indent)
+end
+
+--- Says a value in one line, or in a few.
+-- @param value
+-- @treturn string
+function M.show(value)
+  return show(value, {}, 0, 0)
+end
+
+return M

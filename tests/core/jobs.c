@@ -1,0 +1,249 @@
+#include "jobs.h"
+
+#include <sched.h>
+#include <stdio.h>
+
+#include "check.h"
+
+typedef struct machine {
+  recipe *recipe;
+  tdm_ctl *ctl;
+  int number;
+} machine;
+
+/* --- the runner ----------------------------------------------------------- */
+
+static int append(tdm_buf *out, const void *p, size_t n) {
+  if (tdm_buf_reserve(out, n) != TDM_OK) return TDM_NOMEM;
+  tdm_buf_put(out, p, n);
+  return TDM_OK;
+}
+
+static int shall_fail(recipe *r) {
+  if (tdm_sub_total(&r->opens_to_pass, 1) > 0) return 0;
+  return tdm_sub_total(&r->opens_to_fail, 1) > 0;
+}
+
+static int open_machine(const void *arg, tdm_ctl *ctl, void **vm,
+                        tdm_buf *why) {
+  recipe *r = (recipe *)arg; /* its counters are what changes */
+  if (r->at_open != NULL) gate_enter(r->at_open);
+  if (shall_fail(r)) {
+    if (r->error == TDM_BROKEN) append(why, JOBS_CAUSE, strlen(JOBS_CAUSE));
+    return r->error;
+  }
+  machine *m = tdm_mem_new(sizeof *m);
+  if (m == NULL) return TDM_NOMEM;
+  *m = (machine){r, ctl, tdm_add_total(&r->opened, 1) + 1};
+  *vm = m;
+  return TDM_OK;
+}
+
+static void *target_of(const tdm_task *t) {
+  void *p;
+  memcpy(&p, tdm_payload_bytes(&t->payload), sizeof p);
+  return p;
+}
+
+static enum tdm_state fail(tdm_buf *out, const char *why) {
+  append(out, why, strlen(why));
+  return TDM_FAILED;
+}
+
+static enum tdm_state echo(const tdm_task *t, tdm_buf *out) {
+  int err = append(out, tdm_payload_bytes(&t->payload), t->payload.n);
+  return err == TDM_OK ? TDM_DONE : TDM_FAILED;
+}
+
+static void meet(meeting *m) {
+  tdm_sub_total(&m->missing, 1);
+  while (tdm_load_total(&m->missing) > 0) sched_yield();
+}
+
+static void take_note(const tdm_task *t) {
+  note n;
+  memcpy(&n, tdm_payload_bytes(&t->payload), sizeof n);
+  n.list[tdm_add_total(n.n, 1)] = n.value;
+}
+
+static enum tdm_state sleep_on(machine *m, gate *g, tdm_buf *out) {
+  gate_enter(g);
+  int err = tdm_ctl_sleep(m->ctl, TDM_FOREVER);
+  return fail(out, err == TDM_ABORTED ? "told to end" : "woke up");
+}
+
+static enum tdm_state run_job(void *vm, tdm_task *t, tdm_buf *out) {
+  machine *m = vm;
+  CHECK(m->ctl->task == t);
+  CHECK(tdm_load_relaxed(&t->state) == TDM_RUNNING);
+  switch ((enum job)t->job) {
+    case JOB_ECHO:
+      return echo(t, out);
+    case JOB_COUNT:
+      tdm_add_total((atomic_long *)target_of(t), 1);
+      return TDM_DONE;
+    case JOB_GATE:
+      gate_enter(target_of(t));
+      return TDM_DONE;
+    case JOB_MEET:
+      meet(target_of(t));
+      return TDM_DONE;
+    case JOB_NOTE:
+      take_note(t);
+      return TDM_DONE;
+    case JOB_SLEEP:
+      return sleep_on(m, target_of(t), out);
+    case JOB_FAIL:
+      return fail(out, "oops");
+    case JOB_NOMEM:
+      return TDM_FAILED;
+    case JOB_WHO:
+      append(out, &m->number, sizeof m->number);
+      return TDM_DONE;
+  }
+  return fail(out, "no such job");
+}
+
+static void idle(void *vm) {
+  machine *m = vm;
+  tdm_add_total(&m->recipe->idled, 1);
+}
+
+static void close_machine(void *vm) {
+  machine *m = vm;
+  tdm_add_total(&m->recipe->closed, 1);
+  tdm_mem_free(m);
+}
+
+static void release(void *arg) {
+  recipe *r = arg;
+  tdm_add_total(&r->released, 1);
+}
+
+const tdm_runner jobs_runner = {
+    .open = open_machine,
+    .run = run_job,
+    .idle = idle,
+    .close = close_machine,
+    .release = release,
+};
+
+/* --- the rig -------------------------------------------------------------- */
+
+tdm_settings rig_settings(unsigned max_workers) {
+  return (tdm_settings){
+      .max_workers = max_workers, .spin = 50000, .name = "rig"};
+}
+
+void rig_open(rig *r, maker make, const tdm_settings *s) {
+  *r = (rig){.port = tdm_port_new()};
+  CHECK(r->port != NULL);
+  tdm_store_total(&r->recipe.opens_to_pass, 1 << 30);
+  r->func = tdm_func_new(TDM_FUNC_NAME, "a:b", 3, "a:b");
+  CHECK(r->func != NULL);
+  CHECK_INT(make(s, &jobs_runner, &r->recipe, r->port, &r->e), TDM_OK);
+}
+
+void rig_end(rig *r) {
+  tdm_executor_close(r->e);
+  while (!tdm_executor_is_over(r->e)) {
+    tdm_port_drain(r->port);
+    tdm_port_wait(r->port, NULL, 1, TDM_FOREVER, 0);
+  }
+  tdm_port_drain(r->port);
+  CHECK_INT(r->port->away, 0);
+}
+
+static void free_slot(tdm_task *t, void *arg) {
+  (void)arg;
+  tdm_payload_fini(&t->payload);
+}
+
+void rig_close(rig *r) {
+  rig_end(r);
+  tdm_executor_free(r->e);
+  CHECK_INT(tdm_load_total(&r->recipe.opened),
+            tdm_load_total(&r->recipe.closed));
+  CHECK_INT(tdm_load_total(&r->recipe.released), 1);
+  tdm_slab_each(&r->port->slab, free_slot, NULL);
+  tdm_port_free(r->port);
+  tdm_func_free(r->func);
+}
+
+tdm_task *rig_task(rig *r, enum job job, const void *arg, size_t n) {
+  tdm_buf b = {0};
+  tdm_task *t = tdm_port_new_task(r->port);
+  CHECK(t != NULL);
+  t->func = r->func;
+  t->job = (uint8_t)job;
+  CHECK_INT(append(&b, arg, n), TDM_OK);
+  CHECK_INT(tdm_payload_take(&t->payload, &b), TDM_OK);
+  tdm_buf_fini(&b);
+  return t;
+}
+
+tdm_task *rig_submit(rig *r, enum job job, const void *arg, size_t n) {
+  tdm_task *t = rig_task(r, job, arg, n);
+  CHECK_INT(tdm_executor_submit(r->e, t), TDM_OK);
+  return t;
+}
+
+tdm_task *rig_submit_to(rig *r, enum job job, const void *target) {
+  return rig_submit(r, job, &target, sizeof target);
+}
+
+enum tdm_state rig_wait(rig *r, tdm_task *t) {
+  for (;;) {
+    tdm_port_drain(r->port);
+    if (t->marks & TDM_SETTLED) break;
+    CHECK_INT(tdm_port_wait(r->port, t, 1, TDM_FOREVER, 0), TDM_OK);
+  }
+  return (enum tdm_state)tdm_load_acquire(&t->state);
+}
+
+enum tdm_state rig_finish(rig *r, tdm_task *t) {
+  enum tdm_state s = rig_wait(r, t);
+  tdm_port_release(t);
+  return s;
+}
+
+void rig_wait_all(rig *r) {
+  for (;;) {
+    tdm_port_drain(r->port);
+    if (r->port->away == 0) return;
+    int count = (int)r->port->away;
+    CHECK_INT(tdm_port_wait(r->port, NULL, count, TDM_FOREVER, 0), TDM_OK);
+  }
+}
+
+size_t rig_workers(rig *r) { return r->e->ops->workers(r->e, NULL, 0); }
+
+/* The state letter of /proc/self/task/TID/stat. */
+static char thread_state(int tid) {
+  char path[64], line[256] = "", *end;
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+  FILE *f = fopen(path, "re");
+  if (f == NULL) return '?';
+  char *got = fgets(line, sizeof line, f);
+  fclose(f);
+  end = got != NULL ? strrchr(line, ')') : NULL;
+  return end != NULL ? end[2] : '?';
+}
+
+/* Idle, and asleep in the kernel: nothing but the executor's own parking place
+ * holds an idle worker there for long. */
+void rig_wait_asleep(rig *r, size_t n) {
+  tdm_worker_view views[64];
+  for (size_t asleep = 0; asleep != n; sched_yield()) {
+    size_t all = r->e->ops->workers(r->e, views, 64);
+    asleep = 0;
+    for (size_t i = 0; i < all && i < 64; i++)
+      asleep += views[i].tid != 0 && views[i].func == NULL &&
+                thread_state(views[i].tid) == 'S';
+  }
+}
+
+int payload_is(const tdm_task *t, const void *bytes, size_t n) {
+  return t->payload.n == n &&
+         memcmp(tdm_payload_bytes(&t->payload), bytes, n) == 0;
+}

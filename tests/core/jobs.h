@@ -1,0 +1,97 @@
+/* jobs.h -- a worker's virtual machine in plain C, and a pool made of it.
+ *
+ * A task's `job` says what to do; its payload is the argument: the address of
+ * what the job works on, or bytes.
+ */
+#ifndef TDM_JOBS_H
+#define TDM_JOBS_H
+
+#include "error.h"
+#include "executor.h"
+#include "gate.h"
+#include "mem.h"
+
+enum job {
+  JOB_ECHO,  /* bytes -> the same bytes */
+  JOB_COUNT, /* atomic_long *: adds one */
+  JOB_GATE,  /* gate *: enters */
+  JOB_MEET,  /* meeting *: returns once all who are expected are there */
+  JOB_NOTE,  /* note: appends a number to a list */
+  JOB_SLEEP, /* gate *: enters, then sleeps until cancelled, and fails */
+  JOB_FAIL,  /* fails with "oops" */
+  JOB_NOMEM, /* fails with nothing, which means out of memory */
+  JOB_WHO,   /* -> which virtual machine ran it: int */
+};
+
+/* Tasks that need each other: none returns before all have begun. */
+typedef struct meeting {
+  atomic_int missing;
+} meeting;
+
+typedef struct note {
+  int *list;
+  atomic_int *n;
+  int value;
+} note;
+
+/* What open does, and what was done with the machines. */
+typedef struct recipe {
+  atomic_int opens_to_pass; /* opens that succeed before one fails */
+  atomic_int opens_to_fail; /* then these fail; the ones after succeed again */
+  int error;                /* with what they fail */
+  gate *at_open;            /* where open stops, or NULL */
+  atomic_int opened, closed, idled, released;
+} recipe;
+
+extern const tdm_runner jobs_runner;
+
+/* What a pool that TDM_BROKEN broke says. */
+#define JOBS_CAUSE "the initializer failed, and says so in more than 24 bytes"
+
+typedef int (*maker)(const tdm_settings *s, const tdm_runner *r, void *recipe,
+                     tdm_port *port, tdm_executor **out);
+
+/* A port, an executor, its recipe: all that a case needs. */
+typedef struct rig {
+  tdm_port *port;
+  tdm_executor *e;
+  tdm_func *func;
+  recipe recipe;
+} rig;
+
+tdm_settings rig_settings(unsigned max_workers);
+void rig_open(rig *r, maker make, const tdm_settings *s);
+
+/* Shuts down in good order: closes, waits until all is over, frees. */
+void rig_close(rig *r);
+
+/* Closes and waits until it is over. */
+void rig_end(rig *r);
+
+/* A task that is not submitted yet. */
+tdm_task *rig_task(rig *r, enum job job, const void *arg, size_t n);
+
+/* A task that was accepted. */
+tdm_task *rig_submit(rig *r, enum job job, const void *arg, size_t n);
+
+/* The same with the address of something as its argument. */
+tdm_task *rig_submit_to(rig *r, enum job job, const void *target);
+
+/* Waits until it has settled; its state. */
+enum tdm_state rig_wait(rig *r, tdm_task *t);
+
+/* The same, and releases it. */
+enum tdm_state rig_finish(rig *r, tdm_task *t);
+
+/* Waits until nothing is away. */
+void rig_wait_all(rig *r);
+
+/* Until all `n` workers sleep in the kernel. */
+void rig_wait_asleep(rig *r, size_t n);
+
+size_t rig_workers(rig *r);
+
+/* Does the payload hold these bytes? */
+int payload_is(const tdm_task *t, const void *bytes, size_t n);
+
+#endif

@@ -1,0 +1,156 @@
+--- Initializers: what every worker does before its first task.
+local check = require "spec.support.check"
+local for_each_pool = require "spec.support.pools"
+local gates = require "spec.support.gate"
+local run_script = require "spec.support.script"
+
+describe("an initializer", function()
+  for_each_pool(function(new_pool)
+    it("runs before the first task, with its arguments", function()
+      local pool = new_pool {
+        max_workers = 1, initializer = "fixtures.state:prepare",
+        initargs = { 1, "two", { 3 } },
+      }
+      assert.same({ 1, "two", { 3 } }, (pool:call("fixtures.state:prepared")))
+    end)
+
+    it("runs once a worker, not once a task", function()
+      local pool = new_pool {
+        max_workers = 1, initializer = "fixtures.state:prepare",
+      }
+      for _ = 1, 5 do
+        local _, times = pool:call("fixtures.state:prepared")
+        assert.equal(1, times)
+      end
+    end)
+
+    it("runs again in a state that replaces another", function()
+      local pool = new_pool {
+        max_workers = 1, initializer = "fixtures.state:prepare",
+        max_tasks_per_worker = 2,
+      }
+      for _ = 1, 7 do
+        local _, times = pool:call("fixtures.state:prepared")
+        assert.equal(1, times)
+      end
+    end)
+
+    it("may be a function of the script's own", function()
+      local pool = new_pool {
+        max_workers = 1, initargs = { 6, 7 },
+        initializer = function(a, b) rawset(_G, "product", a * b) end,
+      }
+      assert.equal(42, pool:call("fixtures.state:get_global", "product"))
+    end)
+
+    it("that raises breaks the pool, with its error as the cause", function()
+      local pool = new_pool {
+        max_workers = 1, initializer = "fixtures.state:refuse_to_start",
+      }
+      for _ = 1, 2 do
+        local err = check.kind("init", pool.call, pool, "fixtures.basic:echo")
+        assert.matches("the initializer says no", tostring(err), 1, true)
+        assert.matches("stack traceback", err.traceback, 1, true)
+      end
+      assert.is_true(pool:shutdown { timeout = check.BOUND })
+    end)
+
+    it("that is not there breaks the pool, with kind 'load'", function()
+      for _, name in ipairs { "no.such.module:at_all", "fixtures.state:no" } do
+        local pool = new_pool { max_workers = 1, initializer = name }
+        check.kind("load", pool.call, pool, "fixtures.basic:echo")
+      end
+    end)
+
+    it("that calls os.exit breaks the pool, and no more than that", function()
+      local pool = new_pool {
+        max_workers = 1, initializer = "fixtures.state:leave", initargs = { 3 },
+      }
+      check.kind("init", pool.call, pool, "fixtures.basic:echo")
+    end)
+
+    it("is checked when the pool is made", function()
+      for _, bad in ipairs { 42, true, {}, "", "a:b:c" } do
+        check.misuse("initializer", new_pool, { initializer = bad })
+      end
+      for _, bad in ipairs { 42, "x", true, print } do
+        check.misuse("initargs", new_pool, {
+          initializer = "fixtures.state:prepare", initargs = bad,
+        })
+      end
+      local upvalue = {}
+      local err = check.raises(new_pool, {
+        initializer = function() return upvalue end,
+      })
+      assert.matches("upvalue", tostring(err), 1, true)
+      err = check.raises(new_pool, {
+        initializer = "fixtures.state:prepare", initargs = { 1, { print } },
+      })
+      assert.matches("function", tostring(err), 1, true)
+    end)
+  end)
+
+  for_each_pool(function(new_pool)
+    it("runs in each of the workers", function()
+      local pool = new_pool {
+        max_workers = 4, initializer = "fixtures.state:prepare",
+        initargs = { "all" },
+      }
+      local gate, futures = gates.new(), {}
+      for i = 1, 4 do
+        futures[i] = pool:submit("fixtures.gate:wait", gate.path)
+      end
+      gate:wait_started(4)
+      gate:open()
+      for i = 1, 40 do
+        futures[i] = pool:submit("fixtures.state:prepared")
+      end
+      for i = 1, 40 do
+        local args, times = futures[i]:result(check.BOUND)
+        assert.same({ "all" }, args)
+        assert.equal(1, times)
+      end
+    end)
+
+    it("that raises fails all that was pending", function()
+      local pool = new_pool {
+        max_workers = 2, initializer = "fixtures.state:refuse_to_start",
+      }
+      local futures = {}
+      for i = 1, 20 do
+        local ok, f = pcall(pool.submit, pool, "fixtures.basic:echo")
+        if not ok then
+          assert.equal("init", f.kind)
+          break
+        end
+        futures[i] = f
+      end
+      assert.is_true(#futures >= 1)
+      for _, f in ipairs(futures) do
+        check.kind("init", f.result, f, check.BOUND)
+        assert.equal("failed", f:status())
+      end
+    end)
+  end, { concurrent = true })
+
+  it("that raises says so on stderr once, not once a worker", function()
+    local code, out, err = run_script [[
+      local tandem = require "tandem"
+      local pool = tandem.thread_pool {
+        max_workers = 4, initializer = "fixtures.state:refuse_to_start",
+      }
+      local futures = {}
+      for i = 1, 20 do
+        local ok, f = pcall(pool.submit, pool, "fixtures.basic:echo")
+        if ok then futures[#futures + 1] = f end
+      end
+      tandem.wait(futures)
+      pool:shutdown()
+      print(#futures > 0)
+    ]]
+    assert.equal(0, code, err)
+    assert.equal("true\n", out)
+    local _, lines = err:gsub("the initializer says no", "")
+    assert.is_true(lines <= 1, err)
+  end)
+end)

@@ -1,0 +1,61 @@
+--- What must be back at its count when a test is over.
+local core = require "tandem.core"
+local files = require "spec.support.files"
+local socket = require "socket"
+local tandem = require "tandem"
+
+local leaks = {}
+
+local GRACE = 2
+
+-- What is made once a process, at first use, is no leak: make it now.
+local function warm_up()
+  for _, make in ipairs { tandem.serial_pool, tandem.thread_pool } do
+    local pool <close> = make({})
+    pool:submit("fixtures.basic:echo"):on_done(function() end):result()
+  end
+  tandem.fileno()
+  tandem.poll(0)
+end
+
+local function count()
+  collectgarbage()
+  collectgarbage()
+  local live = core.debug_counts()
+  return {
+    pools = live.pools,
+    tasks = live.tasks,
+    threads = live.threads,
+    ["system threads"] = files.count("/proc/self/task"),
+    ["descriptors"] = files.count("/proc/self/fd"),
+  }
+end
+
+local function difference(baseline, now)
+  local names = {}
+  for name, n in pairs(now) do
+    if n > baseline[name] then
+      names[#names + 1] = ("%s: %d, were %d"):format(name, n, baseline[name])
+    end
+  end
+  table.sort(names)
+  return names[1] and table.concat(names, "; ")
+end
+
+leaks.baseline = count
+
+--- Raise unless everything is back at the baseline within a moment: a worker
+-- drops its last reference just after the one who waits has woken up.
+function leaks.assert_none(baseline)
+  local deadline = socket.gettime() + GRACE
+  local left = difference(baseline, count())
+  while left and socket.gettime() < deadline do
+    socket.sleep(0.005)
+    left = difference(baseline, count())
+  end
+  if left then error("left behind: " .. left, 0) end
+end
+
+warm_up()
+
+return leaks

@@ -1,0 +1,88 @@
+--- Scripts run as a process of their own, for what ends a process.
+local files = require "spec.support.files"
+local preload = require "spec.support.preload"
+
+local function read_command(command)
+  local pipe <close> = assert(io.popen(command))
+  return pipe:read("l")
+end
+
+-- The shell of popen is a child of this very process. Where that was started
+-- by the dynamic linker, its own name tells what Lua it is.
+local lua = read_command("readlink /proc/$PPID/exe")
+if lua:find("/ld[-.]") then lua = _G.arg[-1] end
+
+local is_root = read_command("id -u") == "0"
+
+-- A user with no process of its own: limits on the number of processes do
+-- not hold for root, and count what else a user runs.
+local STRANGER = 61234
+
+local function threads_of(uid)
+  local list = read_command("grep -sH -e ^Uid: -e ^Threads: " ..
+    "/proc/[0-9]*/status | awk -v uid=" .. uid .. " '" ..
+    '$1 ~ /Uid:$/ { mine = $2 == uid } ' ..
+    "$1 ~ /Threads:$/ && mine { n += $2 } END { print n + 0 }'")
+  return tonumber(list)
+end
+
+-- A shell line that runs Lua with at most `room` threads, its own included.
+local function with_few_threads(line, room)
+  local uid = is_root and STRANGER or tonumber(read_command("id -u"))
+  local limit = threads_of(uid) + room
+  local shell = ("bash -c %s"):format(
+    files.quote(("ulimit -u %d && exec %s"):format(limit, line)))
+  if not is_root then return shell end
+  return ("setpriv --reuid %d --regid %d --clear-groups %s")
+    :format(uid, uid, shell)
+end
+
+local function assignments(env)
+  local list = {
+    "LUA_PATH=" .. files.quote(package.path),
+    "LUA_CPATH=" .. files.quote(package.cpath),
+  }
+  -- A thread left parked at the end, as some shall be, is no leak.
+  local sanitizer = os.getenv("ASAN_OPTIONS")
+  if sanitizer then
+    list[#list + 1] = "ASAN_OPTIONS=" .. sanitizer .. ":detect_leaks=0"
+  end
+  for name, value in pairs(env or {}) do
+    list[#list + 1] = name .. "=" .. files.quote(value)
+  end
+  return "env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 " .. table.concat(list, " ")
+end
+
+--- Run `source` as a Lua script under a bound of 20 seconds.
+--
+-- `options.env`: more environment; `options.memory`: `ulimit -v`, in KiB;
+-- `options.threads`: the most threads it may have; `options.prefix`: a command
+-- put before it; `options.terminal`: its output goes to a terminal.
+-- @return exit code (128 and more: died by a signal), stdout, stderr
+local function run_script(source, options)
+  options = options or {}
+  local mark = files.mark()
+  local directory = files.directory()
+  local path = files.write(directory .. "/script.lua", source)
+  os.execute("chmod -R a+rX " .. directory)
+
+  local line = ("%s %s %s"):format(preload.command, lua, path)
+  if options.memory then
+    line = ("sh -c %s"):format(
+      files.quote(("ulimit -v %d; exec %s"):format(options.memory, line)))
+  elseif options.threads then
+    line = with_few_threads(line, options.threads)
+  elseif options.terminal then
+    line = "script -qefc " .. files.quote(line) .. " /dev/null"
+  end
+  line = (options.prefix or "") .. " " .. line
+
+  local _, _, code = os.execute(("%s timeout 20 %s >%s/out 2>%s/err </dev/null")
+    :format(assignments(options.env), line, directory, directory))
+  local out = files.read(directory .. "/out")
+  local err = files.read(directory .. "/err")
+  files.remove_all(mark)
+  return code, out, err
+end
+
+return run_script
