@@ -74,12 +74,9 @@ tdm_port *tdml_client_port(lua_State *L, tdml_client *c) {
 
 /* --- arguments ------------------------------------------------------------ */
 
-void tdml_register(lua_State *L, const luaL_Reg *l, int client, int known) {
-  client = lua_absindex(L, client);
-  known = lua_absindex(L, known);
-  lua_pushvalue(L, client);
-  lua_pushvalue(L, known);
-  luaL_setfuncs(L, l, 2);
+void tdml_register(lua_State *L, const luaL_Reg *l) {
+  for (int i = 1; i <= 3; i++) lua_pushvalue(L, i);
+  luaL_setfuncs(L, l, 3);
 }
 
 void *tdml_testudata(lua_State *L, int idx, const void *mt) {

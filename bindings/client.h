@@ -1,8 +1,8 @@
 /* client.h -- what one lua_State keeps of tandem, and the helpers that every
  * binding file uses.
  *
- * Every function of the module has two upvalues: the client, and the table of
- * known tasks. See tdml_client_of.
+ * Every function of the module has three upvalues: the client, the table of
+ * known tasks, and the metatable of futures. See tdml_register.
  *
  * Owns:    the port, the scratch, the functions (tdm_func). It lives until the
  *          state is closed and its last pool and future are collected, in
@@ -49,6 +49,7 @@ static inline tdml_client *tdml_client_of(lua_State *L) {
 }
 
 #define TDML_KNOWN_TASKS lua_upvalueindex(2)
+#define TDML_FUTURE_META lua_upvalueindex(3)
 
 /* Makes the state's client and pushes its userdata. Its user values: 1 the
  * futures with callbacks by address, 2 the function that hears of errors in
@@ -62,9 +63,10 @@ void tdml_client_release(tdml_client *c);
  * Raises a memory error. */
 tdm_port *tdml_client_port(lua_State *L, tdml_client *c);
 
-/* Registers functions as fields of the table on top, with the upvalues of the
- * running function (in luaopen: those at the given indices). */
-void tdml_register(lua_State *L, const luaL_Reg *l, int client, int known);
+/* In luaopen: registers functions as fields of the table on top. Their upvalues
+ * are at indices 1 to 3 of the stack: client, known tasks, futures' metatable.
+ */
+void tdml_register(lua_State *L, const luaL_Reg *l);
 
 /* Is the value at idx a userdata with this metatable? Else NULL. */
 void *tdml_testudata(lua_State *L, int idx, const void *mt);

@@ -11,7 +11,8 @@
 tdml_future *tdml_future_push(lua_State *L, tdml_client *c) {
   tdml_future *f = lua_newuserdatauv(L, sizeof *f, 1);
   *f = (tdml_future){NULL, NULL};
-  luaL_setmetatable(L, TDML_FUTURE_MT);
+  lua_pushvalue(L, TDML_FUTURE_META);
+  lua_setmetatable(L, -2);
   f->client = c;
   tdml_client_retain(c);
   return f;
@@ -418,7 +419,7 @@ static int future_gc(lua_State *L) {
   return 0;
 }
 
-void tdml_open_future(lua_State *L, tdml_client *c, int client, int known) {
+void tdml_open_future(lua_State *L, tdml_client *c) {
   static const luaL_Reg methods[] = {{"result", future_result},
                                      {"wait", future_wait},
                                      {"error", future_error},
@@ -433,11 +434,11 @@ void tdml_open_future(lua_State *L, tdml_client *c, int client, int known) {
                                   {"__newindex", future_newindex},
                                   {"__gc", future_gc},
                                   {NULL, NULL}};
-  luaL_newmetatable(L, TDML_FUTURE_MT);
+  luaL_getmetatable(L, TDML_FUTURE_MT);
   c->future_mt = lua_topointer(L, -1);
-  tdml_register(L, meta, client, known);
+  tdml_register(L, meta);
   lua_newtable(L);
-  tdml_register(L, methods, client, known);
+  tdml_register(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pushliteral(L, TDML_FUTURE_MT);
   lua_setfield(L, -2, "__metatable");

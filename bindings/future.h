@@ -37,7 +37,7 @@ void tdml_push_failure(lua_State *L, const tdm_task *t, const char *p,
  * Raises nothing. */
 void tdml_call_back(lua_State *L, tdml_client *c, int future);
 
-/* Creates the metatable; its methods get the client and the known tasks. */
-void tdml_open_future(lua_State *L, tdml_client *c, int client, int known);
+/* Fills in the metatable. */
+void tdml_open_future(lua_State *L, tdml_client *c);
 
 #endif

@@ -103,10 +103,10 @@ static int inside_sleep(lua_State *L) {
   return 0;
 }
 
-void tdml_open_inside(lua_State *L, int client, int known) {
+void tdml_open_inside(lua_State *L) {
   static const luaL_Reg functions[] = {{"current", inside_current},
                                        {"cancelled", inside_cancelled},
                                        {"sleep", inside_sleep},
                                        {NULL, NULL}};
-  tdml_register(L, functions, client, known);
+  tdml_register(L, functions);
 }

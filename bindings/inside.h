@@ -17,6 +17,6 @@ tdm_ctl *tdml_ctl_of(lua_State *L);
 void tdml_move_in(lua_State *L, tdm_ctl *ctl);
 
 /* Adds current, cancelled, sleep to the table on top. */
-void tdml_open_inside(lua_State *L, int client, int known);
+void tdml_open_inside(lua_State *L);
 
 #endif

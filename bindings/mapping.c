@@ -327,7 +327,7 @@ static int mapping_tostring(lua_State *L) {
   return 1;
 }
 
-void tdml_open_mapping(lua_State *L, tdml_client *c, int client, int known) {
+void tdml_open_mapping(lua_State *L, tdml_client *c) {
   static const luaL_Reg functions[] = {{"new_mapping", mapping_new},
                                        {"policy", mapping_policy},
                                        {"drain", mapping_drain},
@@ -339,10 +339,10 @@ void tdml_open_mapping(lua_State *L, tdml_client *c, int client, int known) {
                                        {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__call", mapping_call}, {"__tostring", mapping_tostring}, {NULL, NULL}};
-  tdml_register(L, functions, client, known);
+  tdml_register(L, functions);
   luaL_newmetatable(L, TDML_MAPPING_MT);
   c->mapping_mt = lua_topointer(L, -1);
-  tdml_register(L, meta, client, known);
+  tdml_register(L, meta);
   lua_newtable(L);
   lua_pushvalue(L, -1);
   lua_setfield(L, -4, "mapping_methods");

@@ -14,6 +14,6 @@
 
 /* Creates the metatable and adds new_mapping, the functions that map.lua uses,
  * and the methods' table to the table on top. */
-void tdml_open_mapping(lua_State *L, tdml_client *c, int client, int known);
+void tdml_open_mapping(lua_State *L, tdml_client *c);
 
 #endif

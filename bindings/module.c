@@ -293,13 +293,14 @@ int luaopen_tandem_core(lua_State *L) {
   tdml_openerrors(L);
   tdml_client_new(L);
   new_known_tasks(L);
+  luaL_newmetatable(L, TDML_FUTURE_MT);
   tdml_client *c = *(tdml_client **)lua_touserdata(L, 1);
   lua_newtable(L);
-  tdml_register(L, functions, 1, 2);
-  tdml_open_inside(L, 1, 2);
-  tdml_open_future(L, c, 1, 2);
-  tdml_open_pool(L, c, 1, 2);
-  tdml_open_mapping(L, c, 1, 2);
+  tdml_register(L, functions);
+  tdml_open_inside(L);
+  tdml_open_future(L, c);
+  tdml_open_pool(L, c);
+  tdml_open_mapping(L, c);
   set_constants(L);
   return 1;
 }

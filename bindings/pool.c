@@ -575,7 +575,7 @@ int tdml_new_pool(lua_State *L) {
   return 1;
 }
 
-void tdml_open_pool(lua_State *L, tdml_client *c, int client, int known) {
+void tdml_open_pool(lua_State *L, tdml_client *c) {
   static const luaL_Reg methods[] = {
       {"submit", pool_submit},   {"cancel_pending", pool_cancel_pending},
       {"resize", pool_resize},   {"stats", pool_stats},
@@ -595,12 +595,12 @@ void tdml_open_pool(lua_State *L, tdml_client *c, int client, int known) {
                                   {"__newindex", pool_newindex},
                                   {"__gc", pool_gc},
                                   {NULL, NULL}};
-  tdml_register(L, functions, client, known);
+  tdml_register(L, functions);
   luaL_newmetatable(L, TDML_POOL_MT);
   c->pool_mt = lua_topointer(L, -1);
-  tdml_register(L, meta, client, known);
+  tdml_register(L, meta);
   lua_newtable(L);
-  tdml_register(L, methods, client, known);
+  tdml_register(L, methods);
   lua_pushvalue(L, -1);
   lua_setfield(L, -4, "pool_methods");
   lua_setfield(L, -2, "__index");

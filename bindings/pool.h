@@ -29,7 +29,7 @@ tdml_pool *tdml_checkpool(lua_State *L, int idx);
 void tdml_pool_submit(lua_State *L, int pool, int future);
 
 /* Creates the metatable; leaves nothing on the stack. */
-void tdml_open_pool(lua_State *L, tdml_client *c, int client, int known);
+void tdml_open_pool(lua_State *L, tdml_client *c);
 
 /* new_pool(kind, settings) -> pool; see bindings/tandem/pool.lua */
 int tdml_new_pool(lua_State *L);

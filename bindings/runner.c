@@ -288,10 +288,14 @@ static int vm_open(const void *arg, struct tdm_ctl *ctl, void **out,
 
 /* A worker that sleeps shall not sit on garbage: collect where the heap has
  * grown to more than twice of what was live, and by more than a little. */
-static void vm_idle(void *arg) {
+static int vm_has_garbage(void *arg) {
   tdml_vm *vm = arg;
   size_t now = (size_t)lua_gc(vm->L, LUA_GCCOUNT) * 1024;
-  if (now < 2 * vm->live_after_gc + (size_t)256 * 1024) return;
+  return now > 2 * vm->live_after_gc + (size_t)256 * 1024;
+}
+
+static void vm_idle(void *arg) {
+  tdml_vm *vm = arg;
   lua_gc(vm->L, LUA_GCCOLLECT);
   vm->live_after_gc = (size_t)lua_gc(vm->L, LUA_GCCOUNT) * 1024;
 }
@@ -301,6 +305,7 @@ static void release(void *recipe) { tdm_mem_free(recipe); }
 const tdm_runner tdml_runner = {
     .open = vm_open,
     .run = vm_run,
+    .has_garbage = vm_has_garbage,
     .idle = vm_idle,
     .close = vm_close,
     .release = release,

@@ -93,6 +93,7 @@ int tdm_executor_try_cancel(tdm_task *t) {
 
 size_t tdm_executor_cancel_pending(tdm_executor *e) {
   size_t n = 0;
+  if (tdm_executor_is_foreign(e)) return 0;
   tdm_task *t = e->ops->recall(e), *next;
   for (; t != NULL; t = next) {
     next = t->next;
@@ -131,7 +132,7 @@ void tdm_executor_free(tdm_executor *e) {
 
 void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
   if (e->caller != NULL) tdm_tally_merge(sum, &e->caller->tally);
-  e->ops->tally(e, sum);
+  if (!tdm_executor_is_foreign(e)) e->ops->tally(e, sum);
 }
 
 /* --- by whoever runs tasks ------------------------------------------------ */
@@ -179,7 +180,6 @@ int tdm_executor_run(tdm_executor *e, tdm_worker *w, tdm_task *t,
                      tdm_time *now) {
   static const tdm_buf out_of_memory;
   if (!claim(e, t)) return 0;
-  tdm_store_total(&w->ctl.cancelled, 0);
   if (tdm_load_total(&e->interrupting)) tdm_store_total(&w->ctl.cancelled, 1);
   if (tdm_load_acquire(&e->broken))
     tdm_worker_refuse(w, t, &e->cause);

@@ -24,7 +24,9 @@ typedef struct tdm_runner {
    * Sets t->failed for a task of many items. */
   enum tdm_state (*run)(void *vm, tdm_task *t, tdm_buf *out);
 
-  /* The worker is about to sleep: a good moment to collect garbage. */
+  /* The worker is about to sleep. Is there garbage worth collecting? Then
+   * `idle` collects it, which may take long. */
+  int (*has_garbage)(void *vm);
   void (*idle)(void *vm);
 
   void (*close)(void *vm);

@@ -269,10 +269,11 @@ static tdm_task *spin_for_task(threads *p, member *m) {
 }
 
 static void collect_garbage(threads *p, member *m) {
-  if (m->worker.vm == NULL) return;
+  const tdm_runner *r = p->base.runner;
+  if (m->worker.vm == NULL || !r->has_garbage(m->worker.vm)) return;
   /* May take long: meanwhile others shall be called, so this is no search. */
   stop_searching(p);
-  p->base.runner->idle(m->worker.vm);
+  r->idle(m->worker.vm);
   tdm_add_total(&p->idle, SEARCHING);
 }
 
@@ -463,6 +464,7 @@ static int threads_submit(tdm_executor *e, tdm_task *t) {
 
 static int threads_resize(tdm_executor *e, unsigned n) {
   threads *p = (threads *)e;
+  if (tdm_executor_is_foreign(e)) return TDM_FORKED;
   e->settings.max_workers = n;
   tdm_store_total(&p->target, n);
   tdm_store_relaxed(&e->missing, 0);
@@ -502,6 +504,8 @@ static size_t threads_workers(tdm_executor *e, tdm_worker_view *views,
                               size_t max) {
   threads *p = (threads *)e;
   size_t n = 0;
+  /* A forked child has none of them, and the lock may be held for ever. */
+  if (tdm_executor_is_foreign(e)) return 0;
   tdm_mutex_lock(&p->crew_lock);
   for (member *m = p->members; m != NULL; m = m->next, n++) {
     if (n >= max) continue;

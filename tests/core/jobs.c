@@ -104,6 +104,11 @@ static enum tdm_state run_job(void *vm, tdm_task *t, tdm_buf *out) {
   return fail(out, "no such job");
 }
 
+static int has_garbage(void *vm) {
+  (void)vm;
+  return 1;
+}
+
 static void idle(void *vm) {
   machine *m = vm;
   tdm_add_total(&m->recipe->idled, 1);
@@ -123,6 +128,7 @@ static void release(void *arg) {
 const tdm_runner jobs_runner = {
     .open = open_machine,
     .run = run_job,
+    .has_garbage = has_garbage,
     .idle = idle,
     .close = close_machine,
     .release = release,

@@ -208,6 +208,16 @@ describe("an error object", function()
       assert.matches("fixtures.failing:raise_nothing", text, 1, true)
     end)
 
+    -- It crashed where a buffer grew between two of its parts.
+    it("says so at every length", function()
+      local pool = new_pool(1)
+      for n = 1, 2500 do
+        local name = "fixtures.basic:" .. ("k"):rep(n)
+        local text = tostring(check.raises(pool.call, pool, name))
+        assert(text:find(name, 1, true) and #text > 2 * n)
+      end
+    end)
+
     it("has a kind, a message, the task and the worker", function()
       local err = some_error()
       assert.equal("task", err.kind)
