@@ -155,27 +155,23 @@ int tdml_raise(lua_State *L, int err) {
   __builtin_unreachable();
 }
 
-static void add_field(lua_State *L, luaL_Buffer *b, const char *field,
-                      const char *before) {
+/* Pushes `before` and the field, or nothing where it is no string or number. */
+static int push_field(lua_State *L, const char *field, const char *before) {
   lua_getfield(L, 1, field);
-  if (lua_isstring(L, -1)) {
-    luaL_addstring(b, before);
-    luaL_addvalue(b);
-  } else {
-    lua_pop(L, 1);
-  }
+  int there = lua_isstring(L, -1);
+  if (there) lua_pushfstring(L, "%s%s", before, lua_tostring(L, -1));
+  lua_remove(L, there ? -2 : -1);
+  return there;
 }
 
 static int error_tostring(lua_State *L) {
-  luaL_Buffer b;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  luaL_buffinit(L, &b);
-  add_field(L, &b, "kind", "");
-  add_field(L, &b, "message", ": ");
-  add_field(L, &b, "task", ", task ");
-  add_field(L, &b, "worker", ", worker ");
-  luaL_pushresult(&b);
+  int n = push_field(L, "kind", "");
+  n += push_field(L, "message", ": ");
+  n += push_field(L, "task", ", task ");
+  n += push_field(L, "worker", ", worker ");
+  lua_concat(L, n);
   luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
   return 1;
 }

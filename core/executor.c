@@ -123,11 +123,14 @@ int tdm_executor_is_foreign(const tdm_executor *e) {
 }
 
 void tdm_executor_free(tdm_executor *e) {
+  const tdm_runner *runner = e->runner;
+  void *recipe = e->recipe;
   if (e->caller != NULL) tdm_worker_fini(e->caller);
   tdm_mem_free(e->caller);
-  e->runner->release(e->recipe);
   tdm_buf_fini(&e->cause);
   e->ops->free(e);
+  /* Only now: a virtual machine may read its recipe to the last. */
+  runner->release(recipe);
 }
 
 void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
