@@ -26,13 +26,11 @@ int tdml_write_number(lua_State *L, int idx, tdml_writer *w) {
     lua_Integer i;
     lua_Number f;
   } word;
-  int is_integer;
-  word.i = lua_tointegerx(L, idx, &is_integer);
-  /* An integral float converts too, and shall stay a float. */
-  if (!is_integer || !lua_isinteger(L, idx)) {
-    is_integer = 0;
+  int is_integer = lua_isinteger(L, idx);
+  if (is_integer)
+    word.i = lua_tointeger(L, idx);
+  else
     word.f = lua_tonumber(L, idx);
-  }
   int tag = is_integer ? TDML_INTS : TDML_FLOATS;
   if (w->run != tag || w->count == UINT32_MAX)
     if (begin_run(w, tag) != TDM_OK) return TDM_NOMEM;
@@ -80,32 +78,17 @@ static int open_run(tdml_reader *r, int tag) {
   return (size_t)(r->end - r->p) / sizeof(lua_Integer) >= r->left;
 }
 
-static tdml_item read_number(tdml_reader *r) {
-  tdml_item item = {.tag = r->run};
-  r->left--;
-  if (r->run == TDML_RANGE) {
-    item.tag = TDML_INTS;
-    item.number.i = r->next;
-    r->next = (lua_Integer)((lua_Unsigned)r->next + (lua_Unsigned)r->step);
-  } else {
-    memcpy(&item.number, r->p, sizeof item.number);
-    r->p += sizeof item.number;
-  }
-  return item;
-}
-
-static tdml_item read_bytes(tdml_reader *r, int tag) {
+static tdml_entry_bytes read_bytes(tdml_reader *r, int tag) {
   uint64_t n;
   if (!take(r, &n, sizeof n) || (size_t)(r->end - r->p) < n)
-    return (tdml_item){.tag = -1};
-  tdml_item item = {.tag = tag, .p = r->p, .n = (size_t)n};
+    return (tdml_entry_bytes){.tag = -1};
+  tdml_entry_bytes entry = {.tag = tag, .p = r->p, .n = (size_t)n};
   r->p += n;
-  return item;
+  return entry;
 }
 
-tdml_item tdml_read_item(tdml_reader *r) {
-  while (r->left == 0) {
-    if (r->p == r->end) return (tdml_item){.tag = 0};
+tdml_entry_bytes tdml_read_entry(tdml_reader *r) {
+  while (r->p != r->end) {
     int tag = (unsigned char)*r->p++;
     switch (tag) {
       case TDML_PACK:
@@ -114,26 +97,12 @@ tdml_item tdml_read_item(tdml_reader *r) {
       case TDML_INTS:
       case TDML_FLOATS:
       case TDML_RANGE:
-        if (open_run(r, tag)) break;
-        return (tdml_item){.tag = -1};
+        if (!open_run(r, tag)) return (tdml_entry_bytes){.tag = -1};
+        if (r->left > 0) return (tdml_entry_bytes){.tag = TDML_INTS};
+        break;
       default:
-        return (tdml_item){.tag = -1};
+        return (tdml_entry_bytes){.tag = -1};
     }
   }
-  return read_number(r);
-}
-
-int tdml_push_item(lua_State *L, const tdml_item *item) {
-  switch (item->tag) {
-    case TDML_INTS:
-      lua_pushinteger(L, item->number.i);
-      return 1;
-    case TDML_FLOATS:
-      lua_pushnumber(L, item->number.f);
-      return 1;
-    case TDML_PACK:
-      return tdml_decode(L, item->p, item->n);
-    default:
-      return TDM_DECODE;
-  }
+  return (tdml_entry_bytes){.tag = 0};
 }

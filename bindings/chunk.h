@@ -18,6 +18,7 @@
 
 #include <lua.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "client.h"
 
@@ -48,12 +49,23 @@ typedef struct tdml_writer {
 int tdml_write_number(lua_State *L, int idx, tdml_writer *w);
 void tdml_writer_end_run(tdml_writer *w);
 
+/* The integer, where it goes on with an open run; else nothing and false. */
+static inline int tdml_try_write_integer(tdml_writer *w, lua_Integer i) {
+  tdm_buf *b = w->out;
+  if (w->run != TDML_INTS || b->cap - b->n < sizeof i || w->count > INT32_MAX)
+    return 0;
+  memcpy(b->p + b->n, &i, sizeof i);
+  b->n += sizeof i;
+  w->count++;
+  return 1;
+}
+
 /* Opens an entry of unknown size: append to w->out, then close it. `at` is
  * where its size will be. */
 int tdml_writer_open(tdml_writer *w, int tag, size_t *at);
 void tdml_writer_close(tdml_writer *w, size_t at);
 
-/* Reads entries, item by item. */
+/* Reads entries, and in runs item by item. */
 typedef struct tdml_reader {
   const char *p, *end;
   uint32_t left; /* items left in the open run or range */
@@ -61,22 +73,35 @@ typedef struct tdml_reader {
   lua_Integer next, step;
 } tdml_reader;
 
-typedef struct tdml_item {
-  int tag; /* TDML_PACK, TDML_FAILED: bytes; TDML_INTS, TDML_FLOATS: a number;
-              0: no more items; negative: malformed */
+/* Pushes the next number of an open run: left > 0. */
+static inline void tdml_push_number(lua_State *L, tdml_reader *r) {
+  lua_Integer i = r->next;
+  r->left--;
+  if (r->run == TDML_RANGE) {
+    r->next = (lua_Integer)((lua_Unsigned)i + (lua_Unsigned)r->step);
+    lua_pushinteger(L, i);
+  } else if (r->run == TDML_INTS) {
+    memcpy(&i, r->p, sizeof i);
+    r->p += sizeof i;
+    lua_pushinteger(L, i);
+  } else {
+    lua_Number f;
+    memcpy(&f, r->p, sizeof f);
+    r->p += sizeof f;
+    lua_pushnumber(L, f);
+  }
+}
+
+typedef struct tdml_entry_bytes {
+  int tag; /* TDML_PACK, TDML_FAILED: these bytes; TDML_INTS: a run is open;
+              0: the end; negative: malformed */
   const char *p;
   size_t n;
-  union {
-    lua_Integer i;
-    lua_Number f;
-  } number;
-} tdml_item;
+} tdml_entry_bytes;
 
 void tdml_reader_init(tdml_reader *r, const char *p, size_t n);
-tdml_item tdml_read_item(tdml_reader *r);
 
-/* Pushes what the item holds, any but a failed one: how many values, or an
- * error of the codec. */
-int tdml_push_item(lua_State *L, const tdml_item *item);
+/* The next entry; no run is open. */
+tdml_entry_bytes tdml_read_entry(tdml_reader *r);
 
 #endif

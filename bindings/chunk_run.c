@@ -38,17 +38,18 @@ static void put_encode_error(lua_State *L, tdml_vm *vm) {
   check(L, put_failed(L, vm));
 }
 
-/* The n values from index `first` are the results of an item. */
-static void put_results(lua_State *L, tdml_vm *vm, int first, int n) {
+/* The values above index 1 are the results of an item. */
+static void put_results(lua_State *L, tdml_vm *vm) {
   tdml_writer *w = &vm->batch->out;
-  if (n == 1 && lua_type(L, first) == LUA_TNUMBER) {
-    check(L, tdml_write_number(L, first, w));
+  int n = lua_gettop(L) - 1;
+  if (n == 1 && lua_type(L, 2) == LUA_TNUMBER) {
+    check(L, tdml_write_number(L, 2, w));
     return;
   }
   size_t at;
   check(L, tdml_writer_open(w, TDML_PACK, &at));
   tdml_encode_opts opts = {vm->recipe->mode, "result", 1};
-  int err = tdml_encode(L, first, n, w->out, vm->scratch, &opts);
+  int err = tdml_encode(L, 2, n, w->out, vm->scratch, &opts);
   if (err == TDM_OK) {
     tdml_writer_close(w, at);
     return;
@@ -59,38 +60,61 @@ static void put_results(lua_State *L, tdml_vm *vm, int first, int n) {
 }
 
 /* A failed argument: the item has failed before it was sent. */
-static void pass_on(lua_State *L, tdml_vm *vm, const tdml_item *item) {
+static void pass_on(lua_State *L, tdml_vm *vm, const tdml_entry_bytes *entry) {
   size_t at;
   tdml_writer *w = &vm->batch->out;
   vm->batch->failed++;
   check(L, tdml_writer_open(w, TDML_FAILED, &at));
-  check(L, tdm_buf_reserve(w->out, item->n));
-  tdm_buf_put(w->out, item->p, item->n);
+  check(L, tdm_buf_reserve(w->out, entry->n));
+  tdm_buf_put(w->out, entry->p, entry->n);
   tdml_writer_close(w, at);
 }
 
-static void push_arguments(lua_State *L, const tdml_item *item, int *n) {
-  *n = tdml_push_item(L, item);
-  if (*n < 0) luaL_error(L, "the item cannot be decoded");
+/* The function is at index 1. Runs the numbers of an open run. */
+static void run_numbers(lua_State *L, tdml_vm *vm) {
+  tdml_batch *b = vm->batch;
+  while (b->in.left > 0) {
+    lua_pushvalue(L, 1);
+    tdml_push_number(L, &b->in);
+    lua_call(L, 1, LUA_MULTRET);
+    if (lua_gettop(L) != 2 || !lua_isinteger(L, 2) ||
+        !tdml_try_write_integer(&b->out, lua_tointeger(L, 2)))
+      put_results(L, vm);
+    lua_settop(L, 1);
+  }
+}
+
+static void run_message(lua_State *L, tdml_vm *vm,
+                        const tdml_entry_bytes *entry) {
+  lua_pushvalue(L, 1);
+  int n = tdml_decode(L, entry->p, entry->n);
+  if (n < 0) luaL_error(L, "the item cannot be decoded");
+  lua_call(L, n, LUA_MULTRET);
+  put_results(L, vm);
+  lua_settop(L, 1);
 }
 
 /* (function, vm): runs items until there is none left or one raises. */
 static int run_items(lua_State *L) {
   tdml_vm *vm = lua_touserdata(L, 2);
-  int n;
   lua_settop(L, 1);
   for (;;) {
-    tdml_item item = tdml_read_item(&vm->batch->in);
-    if (item.tag <= 0) return 0;
-    if (item.tag == TDML_FAILED) {
-      pass_on(L, vm, &item);
-      continue;
+    run_numbers(L, vm);
+    tdml_entry_bytes entry = tdml_read_entry(&vm->batch->in);
+    switch (entry.tag) {
+      case TDML_INTS:
+        break;
+      case TDML_PACK:
+        run_message(L, vm, &entry);
+        break;
+      case TDML_FAILED:
+        pass_on(L, vm, &entry);
+        break;
+      case 0:
+        return 0;
+      default:
+        return luaL_error(L, "malformed chunk");
     }
-    lua_pushvalue(L, 1);
-    push_arguments(L, &item, &n);
-    lua_call(L, n, LUA_MULTRET);
-    put_results(L, vm, 2, lua_gettop(L) - 1);
-    lua_settop(L, 1);
   }
 }
 
@@ -172,29 +196,38 @@ static int push_combiner(lua_State *L, tdml_vm *vm, tdml_reader *in,
   return tdml_vm_pushfunction(vm, L, &f);
 }
 
+/* Puts the items of an entry into the list on top, from index i on; returns the
+ * index after them. */
+static lua_Integer list_entry(lua_State *L, tdml_reader *in, lua_Integer i) {
+  tdml_entry_bytes entry = tdml_read_entry(in);
+  if (entry.tag == TDML_INTS) {
+    for (; in->left > 0; i++) {
+      tdml_push_number(L, in);
+      lua_rawseti(L, -2, i);
+    }
+    return i;
+  }
+  int top = lua_gettop(L);
+  if (entry.tag <= 0 || tdml_decode(L, entry.p, entry.n) < 0)
+    luaL_error(L, "the item cannot be decoded");
+  lua_settop(L, top + 1); /* of a failed item: the error, not the traceback */
+  if (entry.tag == TDML_FAILED) lua_error(L);
+  lua_rawseti(L, -2, i);
+  return i + 1;
+}
+
 /* Pushes items, n, and for a range nil, n, first, step. */
 static int push_items(lua_State *L, tdml_reader *in, uint32_t n) {
   if (n > 0 && *in->p == TDML_RANGE) {
-    tdml_item item = tdml_read_item(in);
+    tdml_read_entry(in);
     lua_pushnil(L);
     lua_pushinteger(L, n);
-    lua_pushinteger(L, item.number.i);
+    lua_pushinteger(L, in->next);
     lua_pushinteger(L, in->step);
     return 4;
   }
   lua_createtable(L, (int)n, 0);
-  for (lua_Integer i = 1; i <= n; i++) {
-    tdml_item item = tdml_read_item(in);
-    if (item.tag == TDML_FAILED) {
-      tdml_decode(L, item.p, item.n);
-      lua_pop(L, 1);
-      return lua_error(L);
-    }
-    int values = tdml_push_item(L, &item);
-    if (values < 0) return luaL_error(L, "the item cannot be decoded");
-    if (values == 0) lua_pushnil(L);
-    lua_rawseti(L, -2, i);
-  }
+  for (lua_Integer i = 1; i <= n;) i = list_entry(L, in, i);
   lua_pushinteger(L, n);
   return 2;
 }

@@ -92,9 +92,9 @@ static void raise_unless_collected(lua_State *L, mapping *m) {
   lua_error(L);
 }
 
-static void push_item_error(lua_State *L, const tdml_item *item) {
+static void push_item_error(lua_State *L, const tdml_entry_bytes *entry) {
   tdm_task none = {.func = NULL};
-  tdml_push_failure(L, &none, item->p, item->n);
+  tdml_push_failure(L, &none, entry->p, entry->n);
   lua_pop(L, 1);
 }
 
@@ -107,51 +107,79 @@ static int push_error_result(lua_State *L, mapping *m) {
   return 3;
 }
 
-static int push_result(lua_State *L, mapping *m, const tdml_item *item) {
-  lua_pushinteger(L, m->index++);
-  int n = tdml_push_item(L, item);
-  if (n >= 0) return n + 1;
+/* Pushes the results of an item that is a message: how many. */
+static int push_message(lua_State *L, mapping *m,
+                        const tdml_entry_bytes *entry) {
+  int n = entry->tag > 0 ? tdml_decode(L, entry->p, entry->n) : TDM_DECODE;
+  if (n >= 0) return n;
   tdml_pusherror(L, "decode", "the result of item %lld cannot be decoded: %s",
-                 (long long)m->index - 1, tdm_error_text(n));
+                 (long long)m->index, tdm_error_text(n));
   return lua_error(L);
+}
+
+static int push_entry(lua_State *L, mapping *m, const tdml_entry_bytes *entry) {
+  if (entry->tag == TDML_FAILED) {
+    push_item_error(L, entry);
+    return push_error_result(L, m);
+  }
+  lua_pushinteger(L, m->index);
+  int n = push_message(L, m, entry) + 1;
+  m->index++;
+  return n;
 }
 
 /* mapping() -> index, results | index, nil, err | nil */
 static int mapping_call(lua_State *L) {
   mapping *m = checkmapping(L, 1);
+  lua_settop(L, 1);
   for (;;) {
-    lua_settop(L, 1);
-    tdml_item item = tdml_read_item(&m->reader);
-    if (item.tag == TDML_FAILED) {
-      push_item_error(L, &item);
-      return push_error_result(L, m);
+    if (m->reader.left > 0) {
+      lua_pushinteger(L, m->index++);
+      tdml_push_number(L, &m->reader);
+      return 2;
     }
-    if (item.tag != 0) return push_result(L, m, &item);
+    tdml_entry_bytes entry = tdml_read_entry(&m->reader);
+    if (entry.tag == TDML_INTS) continue;
+    if (entry.tag != 0) return push_entry(L, m, &entry);
     if (m->failed > 0) {
       m->failed--;
       push_chunk_error(L);
       return push_error_result(L, m);
     }
     if (!load_next(L, m)) return luaL_pushfail(L), 1;
+    lua_settop(L, 1);
   }
 }
 
-/* Puts the first result of each item of a good chunk into the list at 2. */
+/* mapping, list, errors: of the numbers of an open run */
+static void collect_numbers(lua_State *L, mapping *m, lua_Integer base) {
+  while (m->reader.left > 0) {
+    tdml_push_number(L, &m->reader);
+    lua_rawseti(L, 2, m->index++ - base);
+  }
+}
+
+static void collect_entry(lua_State *L, mapping *m, lua_Integer base,
+                          const tdml_entry_bytes *entry) {
+  if (entry->tag == TDML_FAILED) {
+    push_item_error(L, entry);
+    raise_unless_collected(L, m);
+    lua_rawseti(L, 3, m->index++ - base);
+    return;
+  }
+  push_message(L, m, entry);
+  lua_settop(L, 4); /* the first result, or nil */
+  lua_rawseti(L, 2, m->index++ - base);
+}
+
+/* Puts the first result of each item of a good chunk into the list at 2, and
+ * errors into the table at 3. */
 static void collect_chunk(lua_State *L, mapping *m, lua_Integer base) {
   for (;;) {
-    tdml_item item = tdml_read_item(&m->reader);
-    if (item.tag == 0) return;
-    if (item.tag == TDML_FAILED) {
-      push_item_error(L, &item);
-      raise_unless_collected(L, m);
-      lua_rawseti(L, 3, m->index++ - base);
-      continue;
-    }
-    int n = push_result(L, m, &item);
-    if (n == 1) lua_pushnil(L);
-    lua_settop(L, 5); /* mapping, list, errors, index, first result */
-    lua_rawseti(L, 2, m->index - 1 - base);
-    lua_settop(L, 3);
+    collect_numbers(L, m, base);
+    tdml_entry_bytes entry = tdml_read_entry(&m->reader);
+    if (entry.tag == 0) return;
+    if (entry.tag != TDML_INTS) collect_entry(L, m, base, &entry);
   }
 }
 
@@ -248,6 +276,11 @@ static int pack_items(lua_State *L) {
   tdml_writer w = {.out = &c->chunk};
   for (lua_Integer i = first; i < first + count; i++) {
     int type = lua_rawgeti(L, 2, i);
+    if (!starmap && lua_isinteger(L, -1) &&
+        tdml_try_write_integer(&w, lua_tointeger(L, -1))) {
+      lua_settop(L, -2);
+      continue;
+    }
     if (starmap)
       put_arguments(L, c, &w, p->mode, number + i);
     else if (type == LUA_TNUMBER)

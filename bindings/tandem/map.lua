@@ -17,11 +17,15 @@ policy.__index = policy
 
 -- A chunk shall run about so long: short enough to share the work out evenly,
 -- long enough that the cost of a task is lost in it.
-local CHUNK_SECONDS = 60e-6
+local CHUNK_SECONDS = 100e-6
 -- Work that is shorter than this is not worth cutting for the sake of balance.
 local WORTH_BALANCING = 20e-6
 local LARGEST_CHUNK = 16384
 local GROWTH = 8
+-- Work for so long is kept on its way for each processor, so that the reader
+-- need not be woken for each chunk: it sleeps until half of it is done.
+local WINDOW_SECONDS = 1e-3
+local MOST_CHUNKS = 256
 
 local kinds = check.kinds
 local OPTIONS = {
@@ -50,6 +54,8 @@ local function new_policy(pool, job, task, items, options, view)
     task = task,
     source = items,
     workers = workers,
+    width = math.min(workers, core.cpu_count()),
+    ahead = 0, -- chunks after the first that are worth waiting for as well
     priority = view and view.priority or 0,
     label = view and view.name,
     auto = (options.chunk or "auto") == "auto",
@@ -64,9 +70,18 @@ local function new_policy(pool, job, task, items, options, view)
     delivered = 0, -- items given to the reader
     tell = progress.reporter(options.progress, items.total),
   }, policy)
-  -- Enough that no worker waits for the reader, and an endless input is fine.
-  self.most_chunks = 2 * workers + 4
+  self.least_chunks = 2 * workers + 4
+  self.most_chunks = self.least_chunks
   return self
+end
+
+--- How far to be ahead of the reader, by what an item costs.
+function policy:set_window(cost)
+  local chunk_seconds = math.max(cost * self.chunk, 1e-6)
+  local chunks = WINDOW_SECONDS * self.width / chunk_seconds // 1 | 0
+  self.most_chunks = math.min(math.max(chunks, self.least_chunks),
+    math.max(MOST_CHUNKS, self.least_chunks))
+  self.ahead = math.min(chunks, self.most_chunks) // 2
 end
 
 --- Learns from a chunk that is back what an item costs.
@@ -75,10 +90,12 @@ function policy:learn(future)
   local each = seconds / items
   local cost = self.cost and 0.7 * self.cost + 0.3 * each or each
   self.cost = cost
-  if not self.auto then return end
-  local want = cost > 0 and CHUNK_SECONDS / cost or LARGEST_CHUNK
-  want = math.min(want, self.chunk * GROWTH, LARGEST_CHUNK)
-  self.chunk = math.max(1, want // 1 | 0)
+  if self.auto then
+    local want = cost > 0 and CHUNK_SECONDS / cost or LARGEST_CHUNK
+    want = math.min(want, self.chunk * GROWTH, LARGEST_CHUNK)
+    self.chunk = math.max(1, want // 1 | 0)
+  end
+  self:set_window(cost)
 end
 
 --- How many items the next chunk takes.
@@ -134,6 +151,10 @@ end
 --- The next chunk in order, taken off those that are on their way.
 function policy:next_in_order()
   local entry = self[self.head]
+  if self.ahead > 0 and not entry.future:done() then
+    local later = self[math.min(self.head + self.ahead, self.tail)]
+    later.future:wait(self:time_left())
+  end
   if not entry.future:wait(self:time_left()) then self:raise_timeout() end
   self[self.head] = nil
   self.head = self.head + 1
