@@ -16,10 +16,24 @@ static double value_of(unsigned index) {
   return octave / TDM_STEPS * (2 * low * high / (low + high));
 }
 
-static void add(tdm_histogram *h, tdm_time ns, uint64_t weight) {
+static void halve(tdm_histogram *h) {
+  for (unsigned i = 0; i < TDM_OCTAVES * TDM_STEPS; i++)
+    tdm_store_relaxed(&h->count[i], tdm_load_relaxed(&h->count[i]) / 2);
+}
+
+static void count(tdm_histogram *h, unsigned i, uint32_t weight) {
+  while (tdm_load_relaxed(&h->count[i]) > UINT32_MAX - weight) {
+    halve(h);
+    weight = weight / 2 + 1;
+  }
+  tdm_bump(&h->count[i], weight);
+}
+
+static void add(tdm_histogram *h, tdm_time ns, uint32_t weight) {
   tdm_bump(&h->sum, ns * (int64_t)weight);
+  tdm_bump(&h->total, weight);
   if (ns > tdm_load_relaxed(&h->max)) tdm_store_relaxed(&h->max, ns);
-  tdm_bump(&h->count[index_of(ns)], weight);
+  count(h, index_of(ns), weight);
 }
 
 void tdm_tally_add(tdm_tally *y, const tdm_task *t, int failed) {
@@ -37,8 +51,9 @@ static void merge(tdm_histogram *to, tdm_histogram *from) {
   tdm_time max = tdm_load_relaxed(&from->max);
   tdm_bump(&to->sum, tdm_load_relaxed(&from->sum));
   if (max > tdm_load_relaxed(&to->max)) tdm_store_relaxed(&to->max, max);
+  tdm_bump(&to->total, tdm_load_relaxed(&from->total));
   for (unsigned i = 0; i < TDM_OCTAVES * TDM_STEPS; i++)
-    tdm_bump(&to->count[i], tdm_load_relaxed(&from->count[i]));
+    count(to, i, tdm_load_relaxed(&from->count[i]));
 }
 
 void tdm_tally_merge(tdm_tally *to, tdm_tally *from) {
@@ -53,8 +68,8 @@ void tdm_tally_merge(tdm_tally *to, tdm_tally *from) {
   merge(&to->run, &from->run);
 }
 
-static double percentile(tdm_histogram *h, uint64_t total, double p) {
-  uint64_t seen = 0, want = (uint64_t)((double)total * p);
+static double percentile(tdm_histogram *h, uint64_t counted, double p) {
+  uint64_t seen = 0, want = (uint64_t)((double)counted * p);
   for (unsigned i = 0; i < TDM_OCTAVES * TDM_STEPS; i++) {
     seen += tdm_load_relaxed(&h->count[i]);
     if (seen > want) return value_of(i) * 1e-9;
@@ -65,16 +80,16 @@ static double percentile(tdm_histogram *h, uint64_t total, double p) {
 static double at_most(double x, double max) { return x < max ? x : max; }
 
 tdm_spread tdm_histogram_spread(tdm_histogram *h) {
-  uint64_t total = 0;
+  uint64_t counted = 0, total = tdm_load_relaxed(&h->total);
   for (unsigned i = 0; i < TDM_OCTAVES * TDM_STEPS; i++)
-    total += tdm_load_relaxed(&h->count[i]);
-  if (total == 0) return (tdm_spread){0};
+    counted += tdm_load_relaxed(&h->count[i]);
+  if (counted == 0 || total == 0) return (tdm_spread){0};
   double max = (double)tdm_load_relaxed(&h->max) * 1e-9;
   return (tdm_spread){
       .mean = (double)tdm_load_relaxed(&h->sum) * 1e-9 / (double)total,
-      .p50 = at_most(percentile(h, total, 0.50), max),
-      .p90 = at_most(percentile(h, total, 0.90), max),
-      .p99 = at_most(percentile(h, total, 0.99), max),
+      .p50 = at_most(percentile(h, counted, 0.50), max),
+      .p90 = at_most(percentile(h, counted, 0.90), max),
+      .p99 = at_most(percentile(h, counted, 0.99), max),
       .max = max,
   };
 }

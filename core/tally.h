@@ -18,7 +18,9 @@
 
 typedef struct tdm_histogram {
   _Atomic(int64_t) sum, max; /* nanoseconds */
-  _Atomic(uint64_t) count[TDM_OCTAVES * TDM_STEPS];
+  _Atomic(uint64_t) total;   /* durations */
+  /* In proportion: all are halved where one would overflow. */
+  _Atomic(uint32_t) count[TDM_OCTAVES * TDM_STEPS];
 } tdm_histogram;
 
 typedef struct tdm_tally {

@@ -32,6 +32,9 @@
 #define STACK_SIZE ((size_t)1024 * 1024)
 #endif
 
+/* Tasks shorter than this are done before another worker is awake. */
+#define SHORT_TASK (20 * INT64_C(1000))
+
 /* After a failure to start a worker, no new try for so long. */
 #define START_AGAIN_AFTER (TDM_SECOND)
 
@@ -55,7 +58,8 @@ struct threads {
   unsigned cpus;
   alignas(64) tdm_inbox inbox;
   alignas(64) atomic_uint_least64_t idle; /* searching << 32 | sleeping */
-  atomic_int urgent; /* the inbox has a task with a priority */
+  atomic_int urgent;     /* the inbox has a task with a priority */
+  atomic_int long_tasks; /* the last ones were, or nothing is known yet */
   alignas(64) tdm_mutex queue_lock;
   tdm_queue queue;
   alignas(64) tdm_mutex crew_lock;
@@ -78,7 +82,7 @@ static int has_work(threads *p) {
   return tdm_queue_size(&p->queue) != 0 || tdm_inbox_has(&p->inbox);
 }
 
-static int call_somebody(threads *p);
+static int call_somebody(threads *p, size_t backlog);
 
 static tdm_task *try_take(threads *p) {
   if (!has_work(p)) return NULL;
@@ -94,7 +98,7 @@ static tdm_task *try_take(threads *p) {
   tdm_mutex_unlock(&p->queue_lock);
   /* On their way from the inbox to the queue the tasks were in neither, and
    * who looked then may have gone to sleep. */
-  if (emptied && tdm_queue_size(&p->queue) != 0) call_somebody(p);
+  if (emptied && tdm_queue_size(&p->queue) != 0) call_somebody(p, 0);
   return t;
 }
 
@@ -171,22 +175,34 @@ static void try_again_at_once(threads *p) {
   tdm_mutex_unlock(&p->crew_lock);
 }
 
-/* There is work: sees to it that somebody searches. True if that took a wake
- * or a start. */
-static int call_somebody(threads *p) {
+/* Wakes the worker that fell asleep last, or starts one; neither if the work
+ * has found somebody meanwhile. */
+static void call_one(threads *p) {
+  if (!has_work(p)) return;
+  if (!wake_one(p) && is_short_of_workers(p)) start_member(p);
+}
+
+/* There is work: sees to it that somebody searches. True if that took a call.
+ *
+ * One searcher is enough while tasks are short: it finds the work, and calls
+ * the next if there is more. Where tasks are long that chain is too slow, each
+ * link waits for a thread to be scheduled; then everybody who sees more work
+ * (`backlog`) than workers awake calls one. */
+static int call_somebody(threads *p, size_t backlog) {
   uint64_t idle = tdm_load_total(&p->idle);
-  if (searching_in(idle) != 0) return 0;
-  if (sleeping_in(idle) == 0) {
-    if (is_short_of_workers(p)) start_member(p);
-    return 1;
+  if (searching_in(idle) != 0) {
+    unsigned alive = tdm_load_relaxed(&p->alive), asleep = sleeping_in(idle);
+    if (!tdm_load_relaxed(&p->long_tasks)) return 0;
+    if (asleep == 0 && !is_short_of_workers(p)) return 0;
+    if (backlog + asleep <= alive) return 0;
   }
-  wake_one(p);
+  call_one(p);
   return 1;
 }
 
 static void stop_searching(threads *p) {
   uint64_t before = tdm_sub_total(&p->idle, SEARCHING);
-  if (searching_in(before) == 1 && has_work(p)) call_somebody(p);
+  if (searching_in(before) == 1 && has_work(p)) call_somebody(p, 0);
 }
 
 /* How many workers there are for certain: not those who leave, nor those whose
@@ -306,8 +322,23 @@ static int try_give_up(threads *p, tdm_task *t) {
   tdm_mutex_unlock(&p->crew_lock);
   if (!may) return 0;
   note_missing(p);
-  call_somebody(p);
+  call_somebody(p, 0);
   return 1;
+}
+
+static void note_length(threads *p, const tdm_task *t) {
+  /* What was cancelled has no times. */
+  if (tdm_load_relaxed(&t->state) == TDM_CANCELLED) return;
+  int is_long = t->finished - t->started > SHORT_TASK;
+  if (tdm_load_relaxed(&p->long_tasks) != is_long)
+    tdm_store_relaxed(&p->long_tasks, is_long);
+}
+
+/* The worker has its next task; are there others that could take the rest? */
+static void call_more(threads *p) {
+  if (tdm_queue_size(&p->queue) == 0) return;
+  uint64_t idle = tdm_load_relaxed(&p->idle);
+  if (sleeping_in(idle) != 0 || is_short_of_workers(p)) call_one(p);
 }
 
 /* Runs tasks until there is none at once. True: go on; searching. False: this
@@ -323,7 +354,11 @@ static int work(threads *p, member *m, tdm_task *t) {
     /* The next one is taken before this one goes home, so that whoever gets
      * this one finds the worker searching, if it is idle. */
     tdm_task *next = try_take(p);
-    if (next == NULL) tdm_add_total(&p->idle, SEARCHING);
+    note_length(p, t);
+    if (next == NULL)
+      tdm_add_total(&p->idle, SEARCHING);
+    else if (tdm_load_relaxed(&p->long_tasks))
+      call_more(p);
     m->hurry = tdm_port_deliver(t);
     t = next;
   }
@@ -458,7 +493,7 @@ static int threads_submit(tdm_executor *e, tdm_task *t) {
   }
   tdm_port *port = t->port;
   put(p, t);
-  port->submit_woke = call_somebody(p) || is_first;
+  port->submit_woke = call_somebody(p, port->away) || is_first;
   return TDM_OK;
 }
 
@@ -470,7 +505,7 @@ static int threads_resize(tdm_executor *e, unsigned n) {
   tdm_store_relaxed(&e->missing, 0);
   try_again_at_once(p);
   for (unsigned k = tdm_load_relaxed(&p->alive); k > n && wake_one(p);) k--;
-  if (has_work(p)) call_somebody(p);
+  if (has_work(p)) call_somebody(p, 0);
   reap(p);
   return TDM_OK;
 }
@@ -550,6 +585,7 @@ int tdm_threads_new(const tdm_settings *settings, const tdm_runner *r,
   p->cpus = (unsigned)tdm_cpu_count();
   if (p->cpus == 1) p->base.settings.spin = 0;
   tdm_store_relaxed(&p->target, settings->max_workers);
+  tdm_store_relaxed(&p->long_tasks, 1);
   *out = &p->base;
   return TDM_OK;
 no_crew:

@@ -11,24 +11,26 @@
 -- CPU-bound work as well as IO-bound work.
 -- @module tandem
 local core = require "tandem.core"
-local pools = require "tandem.pool"
-local futures = require "tandem.futures"
-local measure = require "tandem.measure"
-local range = require "tandem.range"
+
+--- A function of a module that is loaded when it is first called. A worker
+-- that only sleeps, or asks whether it is cancelled, need not load the rest.
+local function later(module, name)
+  return function(...) return require(module)[name](...) end
+end
 
 local tandem = {
   _VERSION = "tandem 0.1.0",
 
-  thread_pool = pools.thread_pool,
-  serial_pool = pools.serial_pool,
+  thread_pool = later("tandem.pool", "thread_pool"),
+  serial_pool = later("tandem.pool", "serial_pool"),
 
-  wait = futures.wait,
-  as_completed = futures.as_completed,
-  all = futures.all,
-  any = futures.any,
+  wait = later("tandem.futures", "wait"),
+  as_completed = later("tandem.futures", "as_completed"),
+  all = later("tandem.futures", "all"),
+  any = later("tandem.futures", "any"),
 
-  range = range.new,
-  classify = measure.classify,
+  range = later("tandem.range", "new"),
+  classify = later("tandem.measure", "classify"),
 }
 
 --- Runs the callbacks that are ready in this state.

@@ -225,7 +225,7 @@ void rig_wait_all(rig *r) {
 size_t rig_workers(rig *r) { return r->e->ops->workers(r->e, NULL, 0); }
 
 /* The state letter of /proc/self/task/TID/stat. */
-static char thread_state(int tid) {
+static int thread_state(int tid) {
   char path[64], line[256] = "", *end;
   snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
   FILE *f = fopen(path, "re");

@@ -21,6 +21,7 @@ static int is_allowed(void) {
 }
 
 /* The next of this name: the C library's, or a sanitizer's. */
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                    void *(*start)(void *), void *arg) {
   static _Atomic(creator) next;

@@ -9,6 +9,6 @@
 #define TDM_SHORTAGE_H
 
 /* So many more threads can be created; negative: as many as there may be. */
-void shortage_of_threads(int left);
+void shortage_of_threads(int n);
 
 #endif

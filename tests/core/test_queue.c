@@ -67,27 +67,37 @@ static void extreme_priorities(void) {
   tdm_mem_free(tasks);
 }
 
+typedef struct entry {
+  int32_t priority;
+  size_t age;
+} entry;
+
+static entry entry_of(const tdm_task *t) {
+  return (entry){t->priority, t->bytes_in};
+}
+
 static int by_priority_then_age(const void *a, const void *b) {
-  const tdm_task *x = *(tdm_task *const *)a, *y = *(tdm_task *const *)b;
+  const entry *x = a, *y = b;
   if (x->priority != y->priority) return x->priority > y->priority ? -1 : 1;
-  return x->bytes_in < y->bytes_in ? -1 : 1;
+  return x->age < y->age ? -1 : 1;
 }
 
 /* Against the C library's sort. */
 static void many_random_priorities(void) {
   size_t n = (size_t)check_rounds(100000);
   tdm_task *tasks = new_tasks(n);
-  tdm_task **sorted = tdm_mem_new(n * sizeof(void *));
+  entry *sorted = tdm_mem_new(n * sizeof *sorted);
   CHECK(sorted != NULL);
   tdm_queue q = {0};
   unsigned seed = 11;
   for (size_t i = 0; i < n; i++) {
     tasks[i].priority = (int32_t)check_random(&seed, 201) - 100;
-    sorted[i] = &tasks[i];
+    sorted[i] = entry_of(&tasks[i]);
     push(&q, &tasks[i]);
   }
   qsort(sorted, n, sizeof *sorted, by_priority_then_age);
-  for (size_t i = 0; i < n; i++) CHECK(tdm_queue_try_pop(&q) == sorted[i]);
+  for (size_t i = 0; i < n; i++)
+    CHECK(tdm_queue_try_pop(&q) == &tasks[sorted[i].age]);
   is_empty(&q);
   tdm_mem_free(sorted);
   tdm_mem_free(tasks);
@@ -114,9 +124,9 @@ enum { FEW = 40 };
 static tdm_task *best_of(tdm_task *tasks, const int *queued) {
   tdm_task *best = NULL;
   for (int i = 0; i < FEW; i++) {
-    tdm_task *t = &tasks[i];
-    if (queued[i] && (best == NULL || by_priority_then_age(&t, &best) < 0))
-      best = t;
+    if (!queued[i]) continue;
+    entry x = entry_of(&tasks[i]), y = entry_of(best ? best : &tasks[i]);
+    if (best == NULL || by_priority_then_age(&x, &y) < 0) best = &tasks[i];
   }
   return best;
 }

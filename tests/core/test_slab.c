@@ -19,11 +19,11 @@ static tdm_task *new_slot(tdm_slab *s) {
 }
 
 static void slots_are_zeroed(void) {
-  static const tdm_task zero;
+  static const char zero[sizeof(tdm_task)];
   tdm_slab s = {0};
   for (int i = 0; i < 3; i++) {
     tdm_task *t = tdm_slab_new(&s);
-    CHECK(t != NULL && memcmp(t, &zero, sizeof zero) == 0);
+    CHECK(t != NULL && memcmp((char *)t, zero, sizeof zero) == 0);
     memset(t, 0xff, sizeof *t);
     tdm_slab_free(&s, t);
   }

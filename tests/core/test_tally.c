@@ -19,7 +19,8 @@ static void add_run(tdm_tally *y, tdm_time wait, tdm_time run, uint32_t items) {
   tdm_tally_add(y, &t, 0);
 }
 
-static void within_6_percent(double got, double ns) {
+static void within_6_percent(double got, tdm_time wanted) {
+  double ns = (double)wanted;
   CHECK(got * 1e9 >= ns * 0.94 && got * 1e9 <= ns * 1.06);
 }
 
@@ -40,11 +41,11 @@ static void percentiles_of_many(void) {
   }
   qsort(ns, N, sizeof ns[0], by_size);
   tdm_spread run = tdm_histogram_spread(&y->run);
-  within_6_percent(run.p50, (double)ns[N / 2]);
-  within_6_percent(run.p90, (double)ns[N * 9 / 10]);
-  within_6_percent(run.p99, (double)ns[N * 99 / 100]);
-  within_6_percent(run.max, (double)ns[N - 1]);
-  within_6_percent(tdm_histogram_spread(&y->wait).p50, (double)(ns[N / 2] / 2));
+  within_6_percent(run.p50, ns[N / 2]);
+  within_6_percent(run.p90, ns[N * 9 / 10]);
+  within_6_percent(run.p99, ns[N * 99 / 100]);
+  within_6_percent(run.max, ns[N - 1]);
+  within_6_percent(tdm_histogram_spread(&y->wait).p50, ns[N / 2] / 2);
   tdm_mem_free(y);
 }
 
@@ -58,8 +59,7 @@ static void percentile_of_one(void) {
         add_run(y, 0, low - off, 1);
         add_run(y, 0, low * 8, 1); /* so that max does not cap the median */
         add_run(y, 0, low - off, 1);
-        within_6_percent(tdm_histogram_spread(&y->run).p50,
-                         (double)(low - off));
+        within_6_percent(tdm_histogram_spread(&y->run).p50, low - off);
         tdm_mem_free(y);
       }
 }
@@ -72,7 +72,7 @@ static void extremes(void) {
   add_run(y, 0, INT64_C(1) << 50, 1);
   tdm_spread s = tdm_histogram_spread(&y->run);
   CHECK(s.p50 > 0 && s.p50 <= s.max && s.p99 <= s.max);
-  within_6_percent(s.max, (double)(INT64_C(1) << 50));
+  within_6_percent(s.max, INT64_C(1) << 50);
   tdm_mem_free(y);
 }
 
@@ -93,7 +93,8 @@ static void chunks_count_by_item(void) {
 
 static void merge_adds_up(void) {
   tdm_tally *a = new_tally(), *b = new_tally(), *sum = new_tally();
-  for (int i = 1; i <= 100; i++) add_run(i % 2 ? a : b, i, i * 1000, 1);
+  for (int i = 1; i <= 100; i++)
+    add_run(i % 2 ? a : b, i, i * INT64_C(1000), 1);
   a->taken = 50;
   b->taken = 50;
   b->restarts = 2;

@@ -333,6 +333,7 @@ static void resize_races_sleep(void) {
 
 static void look_in_child(rig *r) {
   static tdm_tally sum;
+  alarm(10); /* the case's own is not inherited */
   tdm_executor_tally(r->e, &sum);
   tdm_executor_cancel_pending(r->e);
   CHECK_INT(rig_workers(r), 0);
@@ -345,12 +346,14 @@ static void look_in_child(rig *r) {
 static void forks_while_locks_are_held(void) {
   tdm_settings s = rig_settings(4);
   s.spin = 0;
+  unsigned seed = 53;
   rig r;
   rig_open(&r, tdm_threads_new, &s);
-  for (long i = check_rounds(200); i > 0; i--) {
+  for (long i = check_rounds(500); i > 0; i--) {
     int status;
     for (int k = 0; k < 20; k++)
       tdm_port_release(rig_submit(&r, JOB_ECHO, "x", 1));
+    for (unsigned k = check_random(&seed, 2000); k > 0; k--) tdm_pause();
     pid_t pid = fork();
     if (pid == 0) look_in_child(&r);
     CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
