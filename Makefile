@@ -150,7 +150,7 @@ repl: needs-repl ## Lua at a prompt, with tandem and a pool
 	@$(MAKE) all
 	@$(call IN,$(MODE)) build/bin/tandem
 
-bench: needs-demo ## measure and compare (BENCH_ARGS="--json")
+bench: needs-bench ## measure and compare (BENCH_ARGS="--json FILE")
 	@$(MAKE) all
 	@$(call IN,$(MODE)) $(LUA) scripts/bench/main.lua $(BENCH_ARGS)
 

@@ -149,10 +149,20 @@ void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value) {
   lua_setfield(L, -2, field);
 }
 
-int tdml_raise(lua_State *L, int err) {
-  tdml_pusherror(L, tdm_error_kind(err), "%s", tdm_error_text(err));
+int tdml_throw(lua_State *L) {
+  lua_Debug ar;
+  if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "Sl", &ar) &&
+      ar.currentline > 0) {
+    lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+    lua_setfield(L, -2, "where");
+  }
   lua_error(L);
   __builtin_unreachable();
+}
+
+int tdml_raise(lua_State *L, int err) {
+  tdml_pusherror(L, tdm_error_kind(err), "%s", tdm_error_text(err));
+  tdml_throw(L);
 }
 
 /* Pushes `before` and the field, or nothing where it is no string or number. */
@@ -167,7 +177,9 @@ static int push_field(lua_State *L, const char *field, const char *before) {
 static int error_tostring(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  int n = push_field(L, "kind", "");
+  int n = push_field(L, "where", "");
+  if (n > 0) lua_pushliteral(L, ": "), n++;
+  n += push_field(L, "kind", "");
   n += push_field(L, "message", ": ");
   n += push_field(L, "task", ", task ");
   n += push_field(L, "worker", ", worker ");

@@ -103,6 +103,9 @@ void tdml_pusherror(lua_State *L, const char *kind, const char *format, ...)
 void tdml_seterrorstring(lua_State *L, const char *field, const char *value);
 void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value);
 
+/* Raise the error object on top, with the caller's line as `where`. */
+TDML_RAISES int tdml_throw(lua_State *L);
+
 /* Push an error object for a code of the core; raise it. */
 TDML_RAISES int tdml_raise(lua_State *L, int err);
 

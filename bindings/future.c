@@ -178,7 +178,7 @@ static int raise_timeout(lua_State *L, tdm_task *t) {
                  t->state == TDM_PENDING ? "pending" : "running");
   if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
   if (lua_isnumber(L, 2)) tdml_seterrornumber(L, "waited", lua_tonumber(L, 2));
-  return lua_error(L);
+  return tdml_throw(L);
 }
 
 static void push_cancelled(lua_State *L, const tdm_task *t) {
@@ -190,7 +190,7 @@ static void push_cancelled(lua_State *L, const tdm_task *t) {
  */
 
 /* future:result([timeout]) -> values; raises the task's error */
-static int future_result(lua_State *L) {
+int tdml_future_result(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
   tdm_time deadline = tdml_optdeadline(L, 2, 1, "result");
   if (!tdml_wait_task(L, tdml_client_of(L), t, deadline))
@@ -420,7 +420,7 @@ static int future_gc(lua_State *L) {
 }
 
 void tdml_open_future(lua_State *L, tdml_client *c) {
-  static const luaL_Reg methods[] = {{"result", future_result},
+  static const luaL_Reg methods[] = {{"result", tdml_future_result},
                                      {"wait", future_wait},
                                      {"error", future_error},
                                      {"status", future_status},

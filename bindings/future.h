@@ -28,6 +28,9 @@ int tdml_future_getnotes(lua_State *L, int idx);
 /* Pushes the notes, made where there are none. */
 void tdml_future_neednotes(lua_State *L, int idx);
 
+/* future:result([timeout]), for a future at index 1. */
+int tdml_future_result(lua_State *L);
+
 /* Pushes what a failed payload holds: the error value as it is to be raised,
  * and the traceback or nil. */
 void tdml_push_failure(lua_State *L, const tdm_task *t, const char *p,

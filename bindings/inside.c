@@ -24,6 +24,10 @@ static int exit_task(lua_State *L) {
   tdml_pusherror(L, "exit", "the task called os.exit(%lld)", (long long)code);
   lua_pushinteger(L, code);
   lua_setfield(L, -2, "code");
+  const tdm_ctl *ctl = tdml_ctl_of(L);
+  if (ctl->task != NULL) tdml_seterrorstring(L, "task", ctl->task->func->label);
+  lua_pushinteger(L, ctl->worker);
+  lua_setfield(L, -2, "worker");
   return lua_error(L);
 }
 
@@ -82,22 +86,29 @@ static int inside_cancelled(lua_State *L) {
   return 1;
 }
 
-static void sleep_outside(lua_State *L, tdm_time deadline) {
-  tdm_park park = {0};
-  int err;
-  while ((err = tdm_park_wait(&park, deadline)) != TDM_TIMEOUT)
+/* In a state of the host: a call that waits, so callbacks run meanwhile. */
+static void sleep_outside(lua_State *L, tdml_client *c, tdm_time deadline) {
+  tdm_park none = {0};
+  int err = TDM_OK;
+  do {
+    int awaited = c->port != NULL && (tdml_pump(L, c), c->port->watched != 0);
+    err = awaited ? tdm_port_wait(c->port, NULL, 1, deadline, 0)
+                  : tdm_park_wait(&none, deadline);
     if (err == TDM_INTR) tdml_let_hooks_run(L);
+  } while (err != TDM_TIMEOUT);
+  tdml_pump(L, c);
 }
 
-/* tandem.sleep(seconds): in a task it ends with kind "cancelled" when the task
+/* tandem.sleep(seconds); in a task it ends with kind "cancelled" when the task
  * is told to end. */
 static int inside_sleep(lua_State *L) {
   if (lua_type(L, 1) != LUA_TNUMBER)
     return tdml_expected(L, 1, 1, "sleep", "a number of seconds");
   tdm_time deadline = tdm_clock_deadline((double)lua_tonumber(L, 1));
-  tdm_ctl *ctl = tdml_client_of(L)->ctl;
+  tdml_client *c = tdml_client_of(L);
+  tdm_ctl *ctl = c->ctl;
   if (ctl == NULL)
-    sleep_outside(L, deadline);
+    sleep_outside(L, c, deadline);
   else if (tdm_ctl_sleep(ctl, deadline) == TDM_ABORTED)
     return tdml_raise(L, TDM_ABORTED);
   return 0;

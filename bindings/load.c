@@ -71,18 +71,25 @@ static int is_module(lua_State *L) {
   return found;
 }
 
-/* A dot for a colon, as in "math.sqrt", is the likeliest slip. The message is
- * that of the error object at index 1. */
+/* Puts a question before the message of the error object at index 1. */
+static void ask(lua_State *L, const char *module, const char *name) {
+  lua_getfield(L, 1, "message");
+  lua_pushfstring(L, "did you mean \"%s:%s\"?\n%s", module, name,
+                  lua_tostring(L, -1));
+  lua_setfield(L, 1, "message");
+}
+
+/* The likeliest slips: a dot for the colon, as in "math.sqrt", and the bare
+ * name of a global function, as in "tostring". */
 static void hint(lua_State *L, const tdm_func *f) {
   const char *dot = strrchr(f->spec, '.');
-  if (f->form != TDM_FUNC_NAME || dot == NULL || strchr(f->spec, ':')) return;
-  lua_pushlstring(L, f->spec, (size_t)(dot - f->spec));
-  lua_pushvalue(L, -1);
-  if (is_module(L)) {
-    lua_getfield(L, 1, "message");
-    lua_pushfstring(L, "did you mean \"%s:%s\"?\n%s", lua_tostring(L, -2),
-                    dot + 1, lua_tostring(L, -1));
-    lua_setfield(L, 1, "message");
+  if (f->form != TDM_FUNC_NAME || strchr(f->spec, ':')) return;
+  if (dot != NULL) {
+    lua_pushlstring(L, f->spec, (size_t)(dot - f->spec));
+    lua_pushvalue(L, -1);
+    if (is_module(L)) ask(L, lua_tostring(L, -1), dot + 1);
+  } else if (lua_getglobal(L, f->spec) == LUA_TFUNCTION) {
+    ask(L, "_G", f->spec);
   }
   lua_settop(L, 1);
 }
@@ -101,7 +108,8 @@ static int make_error(lua_State *L) {
                   path ? path : "not a string");
   lua_setfield(L, 1, "message");
   lua_settop(L, 1);
-  tdml_seterrorstring(L, "kind", "load");
+  int no_memory = strstr(text, "not enough memory") != NULL;
+  tdml_seterrorstring(L, "kind", no_memory ? "memory" : "load");
   tdml_push_traceback(L);
   lua_setfield(L, 1, "traceback");
   tdml_seterrorstring(L, "task", f->label);
@@ -116,6 +124,7 @@ static int load_code(lua_State *L) {
   return 1;
 }
 
+/* The status of the protected call: the function, or the error, is on top. */
 static int push_found(lua_State *L, const tdm_func *f, int handler) {
   if (f->form == TDM_FUNC_CODE) {
     lua_pushcfunction(L, load_code);
@@ -124,15 +133,15 @@ static int push_found(lua_State *L, const tdm_func *f, int handler) {
     lua_pushcfunction(L, find);
     lua_pushstring(L, f->spec);
   }
-  return lua_pcall(L, 1, 1, handler) == LUA_OK;
+  return lua_pcall(L, 1, 1, handler);
 }
 
 int tdml_load(lua_State *L, const tdm_func *f) {
   lua_pushcfunction(L, tdml_keep_traceback);
   int handler = lua_gettop(L);
-  int found = push_found(L, f, handler);
+  int status = push_found(L, f, handler);
   lua_remove(L, handler);
-  if (found) return 1;
+  if (status == LUA_OK) return 1;
   lua_pushcfunction(L, make_error);
   lua_insert(L, -2);
   lua_pushlightuserdata(L, (void *)f);

@@ -74,7 +74,7 @@ static int raise_refused(lua_State *L, tdm_executor *e, const tdm_task *t,
   if (err == TDM_BROKEN) return raise_cause(L, e);
   push_refused(L, e, err);
   tdml_seterrorstring(L, "task", t->func->label);
-  return lua_error(L);
+  return tdml_throw(L);
 }
 
 static int submit_when_full(lua_State *L, tdml_pool *p, tdm_task *t) {
@@ -108,7 +108,7 @@ static int raise_encode(lua_State *L, tdml_client *c, const tdm_func *f) {
   tdml_pusherror(L, "encode", "%s", tdml_scratch_message(c->scratch));
   tdml_seterrorstring(L, "path", tdml_scratch_path(c->scratch));
   tdml_seterrorstring(L, "task", f->label);
-  return lua_error(L);
+  return tdml_throw(L);
 }
 
 static void encode_arguments(lua_State *L, tdml_pool *p, tdm_task *t, int first,
@@ -137,16 +137,29 @@ static tdm_task *push_task(lua_State *L, tdml_pool *p, tdm_func *func) {
   return f->task;
 }
 
-/* pool:submit(task, ...) -> future */
-static int pool_submit(lua_State *L) {
+/* self, task, ... -> the same, and the future */
+static void submit(lua_State *L, const char *where) {
   tdml_pool *p = tdml_checkpool(L, 1);
-  tdm_func *func = tdml_checktask(L, p->client, 2, 1, "submit");
+  tdm_func *func = tdml_checktask(L, p->client, 2, 1, where);
   int n = lua_gettop(L) - 2;
   tdm_task *t = push_task(L, p, func);
   encode_arguments(L, p, t, 3, n);
   tdml_pool_submit(L, 1, n + 3);
   lua_settop(L, n + 3);
+}
+
+/* pool:submit(task, ...) -> future */
+static int pool_submit(lua_State *L) {
+  submit(L, "submit");
   return 1;
+}
+
+/* pool:call(task, ...) -> values: submits and waits */
+static int pool_call(lua_State *L) {
+  submit(L, "call");
+  lua_replace(L, 1);
+  lua_settop(L, 1);
+  return tdml_future_result(L);
 }
 
 /* submit_with(pool, priority, label or nil, task, ...) -> future */
@@ -408,8 +421,9 @@ static int pool_tostring(lua_State *L) {
     return 1;
   }
   tdm_executor *e = p->executor;
-  lua_pushfstring(L, "tandem.Pool: %s '%s', %d workers%s", e->ops->kind,
-                  e->settings.name, (int)e->settings.max_workers,
+  int workers = (int)e->settings.max_workers;
+  lua_pushfstring(L, "tandem.Pool: %s '%s', %d worker%s%s", e->ops->kind,
+                  e->settings.name, workers, workers == 1 ? "" : "s",
                   tdm_load_relaxed(&e->closing) ? ", shut down" : "");
   return 1;
 }
@@ -519,6 +533,7 @@ static tdml_recipe *new_recipe(lua_State *L, tdml_client *c, int idx,
   lua_pop(L, n);
   if (err == TDM_ENCODE) {
     tdml_pusherror(L, "encode", "%s", tdml_scratch_message(c->scratch));
+    tdml_seterrorstring(L, "path", tdml_scratch_path(c->scratch));
     lua_error(L);
   }
   size_t limit = (size_t)get_integer(L, idx, "memory_limit");
@@ -576,10 +591,13 @@ int tdml_new_pool(lua_State *L) {
 }
 
 void tdml_open_pool(lua_State *L, tdml_client *c) {
-  static const luaL_Reg methods[] = {
-      {"submit", pool_submit},   {"cancel_pending", pool_cancel_pending},
-      {"resize", pool_resize},   {"stats", pool_stats},
-      {"workers", pool_workers}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"submit", pool_submit},
+                                     {"call", pool_call},
+                                     {"cancel_pending", pool_cancel_pending},
+                                     {"resize", pool_resize},
+                                     {"stats", pool_stats},
+                                     {"workers", pool_workers},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"submit", pool_submit},
                                        {"submit_with", pool_submit_with},
                                        {"submit_chunk", pool_submit_chunk},

@@ -102,6 +102,13 @@ static void check_process(lua_State *L, tdml_client *c) {
   if (c->fork_generation != tdm_fork_generation()) tdml_raise(L, TDM_FORKED);
 }
 
+/* In a forked child the parent's tasks have the parent's port, and nobody will
+ * ever deliver them here. */
+static void check_owner(lua_State *L, tdml_client *c, const tdm_task *t) {
+  check_process(L, c);
+  if (t->port != c->port) tdml_raise(L, TDM_FORKED);
+}
+
 static int has_passed(tdm_time deadline) {
   return deadline != TDM_FOREVER && tdm_clock_now() >= deadline;
 }
@@ -111,9 +118,11 @@ static int is_settled(const tdm_task *t) { return t->marks & TDM_SETTLED; }
 int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
                    tdm_time deadline) {
   for (;;) {
-    tdml_pump(L, c);
+    /* A callback that asks for a result which is there goes on undisturbed. */
+    int is_there = is_settled(t) && !(t->marks & TDM_WATCHED);
+    if (!is_there || c->depth == 0) tdml_pump(L, c);
     if (is_settled(t)) return 1;
-    check_process(L, c);
+    check_owner(L, c, t);
     if (has_passed(deadline)) return 0;
     /* With callbacks to run, any task may be the one that matters; a future
      * that is not of an executor settles by callbacks only. */
@@ -147,16 +156,18 @@ int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline) {
 /* How many of the list must yet settle before it is worth looking again; 0 when
  * the wait is over. Takes nothing in: a task that settled between the counting
  * and the sleep would be waited for in vain. */
-static int still_wanted(lua_State *L, int idx, enum tdml_until until) {
+static int still_wanted(lua_State *L, tdml_client *c, int idx,
+                        enum tdml_until until) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
   int left = 0, settled = 0, failed = 0;
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, idx, i);
     const tdm_task *t = tdml_checkfuture(L, -1);
     lua_pop(L, 1);
-    if (!is_settled(t))
+    if (!is_settled(t)) {
+      check_owner(L, c, t);
       left++;
-    else if (t->state == TDM_FAILED)
+    } else if (t->state == TDM_FAILED)
       failed = 1;
     else
       settled = 1;
@@ -170,7 +181,7 @@ void tdml_wait_list(lua_State *L, tdml_client *c, int idx,
                     enum tdml_until until, tdm_time deadline) {
   int n;
   tdml_pump(L, c);
-  while ((n = still_wanted(L, idx, until)) != 0) {
+  while ((n = still_wanted(L, c, idx, until)) != 0) {
     if (!tdm_inbox_has(&c->port->back) && !sleep_for(L, c, n, deadline)) {
       tdml_pump(L, c);
       return;

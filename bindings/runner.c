@@ -178,10 +178,11 @@ enum { PRELOAD = 4, FORM = 5, SPEC = 6, INITARGS = 7 };
 
 /* Replaces the error on top by one of tandem's that says where it happened. The
  * cause itself goes along as its text: it may be anything. */
-static void blame(lua_State *L, const char *kind, const char *what) {
+static void blame(lua_State *L, const char *kind, const char *what,
+                  const char *name) {
   int err = lua_gettop(L);
   const char *text = luaL_tolstring(L, err, NULL);
-  tdml_pusherror(L, kind, "%s failed: %s", what, text);
+  tdml_pusherror(L, kind, "%s%s failed: %s", what, name, text);
   lua_pushstring(L, text);
   lua_setfield(L, -2, "cause");
   tdml_push_traceback(L);
@@ -195,7 +196,7 @@ static int preload_one(lua_State *L, int handler) {
   lua_getglobal(L, "require");
   lua_pushvalue(L, -2);
   if (lua_pcall(L, 1, 0, handler) == LUA_OK) return 1;
-  blame(L, "load", lua_pushfstring(L, "preload of module '%s'", name));
+  blame(L, "load", "preload of module ", name);
   return 0;
 }
 
@@ -225,7 +226,7 @@ static int initialize(lua_State *L, int handler) {
   lua_pop(L, 1);
   for (lua_Integer i = 1; i <= n; i++) lua_rawgeti(L, INITARGS, i);
   if (lua_pcall(L, (int)n, 0, handler) == LUA_OK) return 1;
-  blame(L, "init", "the initializer");
+  blame(L, "init", "the initializer", "");
   return 0;
 }
 

@@ -64,11 +64,13 @@ struct threads {
   tdm_queue queue;
   alignas(64) tdm_mutex crew_lock;
   member *members, *left, *top_sleeper;
-  unsigned last_id, starting, leaving; /* both are counted in `alive` */
+  unsigned last_id;
+  unsigned starting; /* of `alive`, those whose thread may yet fail to come */
   tdm_time start_after;
-  tdm_tally past; /* of those who left */
-  atomic_uint alive;
-  atomic_uint target; /* max_workers */
+  tdm_tally past;      /* of those who left */
+  atomic_uint alive;   /* workers that have not decided to leave */
+  atomic_uint present; /* these, and those who are on their way out */
+  atomic_uint target;  /* max_workers */
 };
 
 #define SEARCHING (UINT64_C(1) << 32)
@@ -163,8 +165,8 @@ static int is_short_of_workers(threads *p) {
 static void note_missing(threads *p) {
   unsigned target = tdm_load_relaxed(&p->target);
   tdm_mutex_lock(&p->crew_lock);
-  unsigned stay = tdm_load_relaxed(&p->alive) - p->leaving;
-  tdm_store_relaxed(&p->base.missing, target > stay ? target - stay : 0);
+  unsigned alive = tdm_load_relaxed(&p->alive);
+  tdm_store_relaxed(&p->base.missing, target > alive ? target - alive : 0);
   p->start_after = tdm_clock_now() + START_AGAIN_AFTER;
   tdm_mutex_unlock(&p->crew_lock);
 }
@@ -205,10 +207,9 @@ static void stop_searching(threads *p) {
   if (searching_in(before) == 1 && has_work(p)) call_somebody(p, 0);
 }
 
-/* How many workers there are for certain: not those who leave, nor those whose
- * thread may yet turn out not to be had. */
+/* How many workers there are for certain. */
 static unsigned staying_locked(threads *p) {
-  return tdm_load_relaxed(&p->alive) - p->leaving - p->starting;
+  return tdm_load_relaxed(&p->alive) - p->starting;
 }
 
 /* Sleeps unless there is work, or one worker too many. Searching before and
@@ -236,18 +237,21 @@ static void sleep_until_called(threads *p, member *m) {
 
 /* --- a worker's life ------------------------------------------------------ */
 
-/* May one more leave, so that `least` remain? If so it counts as leaving. */
+/* May one more leave, so that `least` remain? If so it no longer counts as
+ * alive: another may start in its place. */
 static int try_leave_locked(threads *p, unsigned least) {
   if (staying_locked(p) <= least) return 0;
-  p->leaving++;
+  tdm_sub_total(&p->alive, 1u);
   return 1;
 }
 
 static int shall_leave(threads *p) {
   int closing = tdm_load_total(&p->base.closing);
-  unsigned least = closing ? 0 : tdm_load_relaxed(&p->target);
-  if (!closing && tdm_load_relaxed(&p->alive) <= least) return 0;
+  if (!closing && tdm_load_relaxed(&p->alive) <= tdm_load_relaxed(&p->target))
+    return 0;
   tdm_mutex_lock(&p->crew_lock);
+  /* The target once more: it may have grown since. */
+  unsigned least = closing ? 0 : tdm_load_relaxed(&p->target);
   int may = !(closing && has_work(p)) && try_leave_locked(p, least);
   tdm_mutex_unlock(&p->crew_lock);
   return may;
@@ -376,8 +380,7 @@ static void leave(threads *p, member *m) {
   p->left = m;
   tdm_port *port = p->base.port;
   /* From here on the pool may be gone as soon as this thread has ended. */
-  p->leaving--;
-  unsigned before = tdm_sub_total(&p->alive, 1u);
+  unsigned before = tdm_sub_total(&p->present, 1u);
   tdm_mutex_unlock(&p->crew_lock);
   if (before == 1) tdm_port_nudge(port);
 }
@@ -454,7 +457,10 @@ static int add_member(threads *p) {
   tdm_mutex_lock(&p->crew_lock);
   int err = m == NULL ? TDM_NOMEM : hire_locked(p, m);
   p->starting--;
-  if (err != TDM_OK) tdm_sub_total(&p->alive, 1u);
+  if (err != TDM_OK) {
+    tdm_sub_total(&p->alive, 1u);
+    tdm_sub_total(&p->present, 1u);
+  }
   tdm_mutex_unlock(&p->crew_lock);
   if (err != TDM_OK) tdm_mem_free(m);
   return err;
@@ -468,6 +474,7 @@ static int start_member(threads *p) {
   if (may) {
     p->starting++;
     tdm_add_total(&p->alive, 1u);
+    tdm_add_total(&p->present, 1u);
     tdm_add_total(&p->idle, SEARCHING);
   }
   tdm_mutex_unlock(&p->crew_lock);
@@ -524,7 +531,7 @@ static void threads_interrupt(tdm_executor *e) {
 
 static int threads_is_over(tdm_executor *e) {
   return tdm_load_total(&e->closing) &&
-         tdm_load_total(&((threads *)e)->alive) == 0;
+         tdm_load_total(&((threads *)e)->present) == 0;
 }
 
 static void threads_free(tdm_executor *e) {

@@ -110,15 +110,6 @@ function pools.serial_pool(options)
     function() return 1 end))
 end
 
---- Submits and waits.
--- @param task as for `submit`
--- @param ... its arguments
--- @return the task's results
-function methods:call(task, ...)
-  check_self(self, "call")
-  return core.submit(self, task, ...):result()
-end
-
 --- Applies the task to each item.
 -- @param task as for `submit`
 -- @param items a list, an iterator function, a callable, or `tandem.range`
@@ -161,7 +152,7 @@ local SHUTDOWN = {
 --   false), `timeout` in seconds, `kill` (default false: cancel what has not
 --   started, and tell running tasks to end; a thread itself cannot be killed)
 -- @treturn boolean true when all is done; else false and the list of futures
---   that are not
+--   that are not, as far as anybody still has them
 function methods:shutdown(options)
   check_self(self, "shutdown")
   options = check.options(1, "shutdown", options, SHUTDOWN)
@@ -171,12 +162,16 @@ function methods:shutdown(options)
   local timeout = options.timeout
   if options.wait == false then timeout = 0 end
   if core.wait_over(self, timeout) then return true end
-  local unfinished = core.unfinished(self)
-  if #unfinished == 0 then return true end
-  return false, unfinished
+  return false, core.unfinished(self)
 end
 
 local view = {}
+
+local function check_view(self, method)
+  if getmetatable(self) == view then return end
+  check.fail(("bad self of '%s' (expected a view of a pool, got %s)"):format(
+    method, type(self)))
+end
 local VIEW = {
   priority = function(v)
     local n = kinds.integer(v)
@@ -204,26 +199,32 @@ view.__index = view
 view.__name = "tandem.View"
 
 function view:submit(task, ...)
+  check_view(self, "submit")
   return core.submit_with(self.pool, self.priority, self.name, task, ...)
 end
 
 function view:call(task, ...)
+  check_view(self, "call")
   return self:submit(task, ...):result()
 end
 
 function view:map(task, items, options)
+  check_view(self, "map")
   return map.new(self.pool, core.MAP, task, items, options, self)
 end
 
 function view:starmap(task, items, options)
+  check_view(self, "starmap")
   return map.new(self.pool, core.STARMAP, task, items, options, self)
 end
 
 function view:reduce(task, combine, items, options)
+  check_view(self, "reduce")
   return map.reduce(self.pool, task, combine, items, options, self)
 end
 
 function view:with(options)
+  check_view(self, "with")
   options = check.options(1, "with", options, VIEW)
   return setmetatable({
     pool = self.pool,

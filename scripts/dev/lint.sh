@@ -71,6 +71,8 @@ step luacheck luacheck luacheck -q .
 step shellcheck shellcheck shells
 step docs "$(scripts/dev/lua.sh || echo lua5.4)" \
   with_build scripts/dev/check-docs.lua
+step snippets "$(scripts/dev/lua.sh || echo lua5.4)" \
+  with_build scripts/dev/check-snippets.lua
 step rockspec "$(scripts/dev/lua.sh || echo lua5.4)" \
   with_build scripts/dev/check-rockspec.lua
 

@@ -80,7 +80,8 @@ need_tests() {
 
 case $profile in
   build) need_build ;;
-  demo) need_build; need_modules cjson socket ;;
+  demo) need_build; need_modules argparse socket ;;
+  bench) need_build; need_modules argparse cjson ;;
   repl) need_build; need_modules cjson argparse socket term system readline ;;
   test | asan | tsan) need_tests ;;
   valgrind) need_build; need_program valgrind valgrind ;;

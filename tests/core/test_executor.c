@@ -320,18 +320,26 @@ static void without_memory_to_make(maker make) {
 
 /* --- each on each --------------------------------------------------------- */
 
-#define CASES(X)                                                               \
-  X(echoes_every_size)                                                         \
-  X(times_are_in_order)                                                        \
-  X(failures_are_outcomes)                                                     \
-  X(tallies_add_up)                                                            \
-  X(unused_ends_at_once)                                                       \
-  X(closed_refuses)                                                            \
-  X(ends_with_what_nobody_wants) X(interrupted_tells_new_tasks_too)            \
-      X(machines_wear_out) X(broken_for_good) X(breaks_at_a_restart)           \
-          X(without_memory_for_a_machine) X(runs_here)                         \
-              X(runs_here_without_memory) X(cancels_before_submit_only_itself) \
-                  X(foreign_after_a_fork) X(without_memory_to_make)
+/* clang-format off */
+#define CASES(X) \
+  X(echoes_every_size) \
+  X(times_are_in_order) \
+  X(failures_are_outcomes) \
+  X(tallies_add_up) \
+  X(unused_ends_at_once) \
+  X(closed_refuses) \
+  X(ends_with_what_nobody_wants) \
+  X(interrupted_tells_new_tasks_too) \
+  X(machines_wear_out) \
+  X(broken_for_good) \
+  X(breaks_at_a_restart) \
+  X(without_memory_for_a_machine) \
+  X(runs_here) \
+  X(runs_here_without_memory) \
+  X(cancels_before_submit_only_itself) \
+  X(foreign_after_a_fork) \
+  X(without_memory_to_make)
+/* clang-format on */
 
 #define DEFINE(name)                                           \
   static void name##__threads(void) { name(tdm_threads_new); } \

@@ -14,6 +14,23 @@ describe("on_done", function()
       return f
     end
 
+    -- The result of a done future once ran the other callbacks inside it, and
+    -- what each had read before was lost.
+    it("runs one after another, also where each asks for its result",
+      function()
+        local pool, sum, ran, list = new_pool(2), 0, 0, {}
+        for i = 1, 10 do
+          list[i] = pool:submit("fixtures.basic:echo", i)
+        end
+        local count = function(f)
+          sum = sum + f:result()
+          ran = ran + 1
+        end
+        for i = 1, 10 do list[i]:on_done(count) end
+        while ran < 10 do tandem.poll(check.BOUND) end
+        assert.equal(55, sum)
+      end)
+
     it("calls the function once, with the future", function()
       local f = new_pool(1):submit("fixtures.basic:echo", "good")
       local seen = {}
