@@ -35,6 +35,7 @@ typedef struct tdml_client {
   size_t handles;  /* who may still use this struct */
   size_t pools;
   unsigned fork_generation;
+  size_t blocks;      /* of the port's slab that Lua's collector knows of */
   unsigned depth;     /* callbacks that are running now */
   unsigned abandoned; /* pools whose threads would not end */
   const void *pool_mt, *future_mt, *mapping_mt; /* lua_topointer of these */

@@ -128,12 +128,21 @@ static void encode_arguments(lua_State *L, tdml_pool *p, tdm_task *t, int first,
   if (err != TDM_OK) tdml_nomem(L);
 }
 
+/* Lua sees of a future but the handle. So that it collects dead ones in time,
+ * it is told of each new block of slots, as if it had allocated that. */
+static void tell_collector(lua_State *L, tdml_client *c) {
+  if (c->blocks == c->port->slab.blocks) return;
+  c->blocks = c->port->slab.blocks;
+  if (lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCSTEP, TDM_SLAB_BLOCK_KIB);
+}
+
 /* Pushes a future for a fresh task of the pool. */
 static tdm_task *push_task(lua_State *L, tdml_pool *p, tdm_func *func) {
   tdml_future *f = tdml_future_push(L, p->client);
   f->task = tdm_port_new_task(tdml_client_port(L, p->client));
   if (f->task == NULL) tdml_nomem(L);
   f->task->func = func;
+  tell_collector(L, p->client);
   return f->task;
 }
 

@@ -8,7 +8,7 @@
 #define KEPT 0
 #else
 #define BLOCK_SIZE ((size_t)32 * 1024)
-#define KEPT 1
+#define KEPT 16 /* empty blocks: what comes and goes shall not tear the heap */
 #endif
 #define PER_BLOCK ((unsigned)(BLOCK_SIZE / sizeof(tdm_task)) - 1)
 
@@ -46,6 +46,8 @@ static tdm_slab_block *new_block(tdm_slab *s) {
   if (b == NULL) return NULL;
   *b = (tdm_slab_block){0};
   link_block(&s->open, b);
+  s->blocks++;
+  s->empty++;
   return b;
 }
 
@@ -62,16 +64,13 @@ tdm_task *tdm_slab_new(tdm_slab *s) {
   else
     t = slot(b, b->used++);
   s->live++;
+  if (b->live == 0) s->empty--;
   if (++b->live == PER_BLOCK) {
     unlink_block(&s->open, b);
     link_block(&s->full, b);
   }
   memset(t, 0, sizeof *t);
   return t;
-}
-
-static int is_kept(const tdm_slab_block *b) {
-  return KEPT && b->next == NULL && b->prev == NULL;
 }
 
 void tdm_slab_free(tdm_slab *s, tdm_task *t) {
@@ -84,7 +83,10 @@ void tdm_slab_free(tdm_slab *s, tdm_task *t) {
   t->next = b->free;
   b->free = t;
   s->live--;
-  if (--b->live == 0 && !is_kept(b)) {
+  if (--b->live != 0) return;
+  if (s->empty < KEPT) {
+    s->empty++;
+  } else {
     unlink_block(&s->open, b);
     tdm_mem_free(b);
   }

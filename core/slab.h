@@ -1,7 +1,7 @@
 /* slab.h -- task slots from contiguous blocks, last freed first reused.
  *
  * Scattered slots cost more than half of the throughput, hence blocks; a block
- * without a live slot goes back to the system, but for one that is kept. In a
+ * without a live slot goes back to the system, but for a few that are kept. In a
  * debug build each slot is a block of its own and goes back at once, so that
  * the memory checkers see a slot that is used after it was freed.
  *
@@ -18,8 +18,13 @@ typedef struct tdm_slab_block tdm_slab_block;
 typedef struct tdm_slab {
   tdm_slab_block *open; /* blocks with a free slot, the one in use first */
   tdm_slab_block *full;
-  size_t live; /* slots in use */
+  size_t live;   /* slots in use */
+  size_t empty;  /* open blocks without a slot in use */
+  size_t blocks; /* blocks that were ever made */
 } tdm_slab;
+
+/* Roughly what a block takes. */
+#define TDM_SLAB_BLOCK_KIB 32
 
 /* A zeroed task, or NULL. */
 tdm_task *tdm_slab_new(tdm_slab *s);

@@ -25,7 +25,7 @@ return function(options)
     {
       name = ("growth over 1e%.0f tasks"):format(math.log(tasks, 10)),
       unit = "KiB", better = "less",
-      target = { thread = targets.at_most(256) },
+      target = { thread = targets.at_most(1024) },
       workers = false, fresh = true,
       tandem = probe("growth", tasks),
     },
