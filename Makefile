@@ -179,7 +179,10 @@ test-lua: needs-test ## the specs alone (SPECS="tests/spec/map_spec.lua" FILTER=
 	@$(call RUN,$(MODE)) scripts/dev/run-tests.sh -- $(SPECS)
 
 # A stock Lua loads an instrumented module once it has the sanitizer's library.
-PRELOAD = env LD_PRELOAD=$$(gcc -print-file-name=lib$(1).so)
+# TSan's must not reach the shells that Lua starts, which crash with it, so there
+# the dynamic linker gives it to Lua alone.
+LIBRARY = $$(gcc -print-file-name=lib$(1).so)
+LINKER = $$(ls /lib64/ld-linux-*.so.* /lib/ld-linux-*.so.* 2>/dev/null | head -n 1)
 # Large address-space offsets of newer kernels are more than gcc's TSan knows.
 STILL = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
@@ -187,13 +190,15 @@ asan: needs-asan ## both suites under AddressSanitizer and UBSan
 	@$(MAKE) MODE=asan c-tests all
 	@$(call RUN,asan) \
 	  ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
-	  UBSAN_OPTIONS=print_stacktrace=1 LUA_WRAP="$(call PRELOAD,asan)" \
+	  UBSAN_OPTIONS=print_stacktrace=1 TANDEM_PRELOAD="$(call LIBRARY,asan)" \
+	  LUA_WRAP="env LD_PRELOAD=$(call LIBRARY,asan)" \
 	  scripts/dev/run-tests.sh $(call C_PROGRAMS,asan) -- $(SPECS)
 
 tsan: needs-tsan ## both suites under ThreadSanitizer
 	@$(MAKE) MODE=tsan c-tests all
 	@$(call RUN,tsan) TSAN_OPTIONS=die_after_fork=0 \
-	  WRAP="$(STILL)" LUA_WRAP="$(STILL) $(call PRELOAD,tsan)" \
+	  WRAP="$(STILL)" TANDEM_PRELOAD="$(call LIBRARY,tsan)" \
+	  LUA_WRAP="$(STILL) $(LINKER) --preload $(call LIBRARY,tsan)" \
 	  scripts/dev/run-tests.sh $(call C_PROGRAMS,tsan) -- $(SPECS)
 
 gc: needs-test ## the specs with the collector always at work

@@ -78,7 +78,9 @@ done
 [ $# -eq 0 ] || shift
 
 if [ $# -gt 0 ]; then
-  if ! { lua=$("$dev/lua.sh") && busted=$(command -v busted); }; then
+  # The full path: the dynamic linker takes no other.
+  if ! { lua=$("$dev/lua.sh") && lua=$(command -v "$lua") &&
+         busted=$(command -v busted); }; then
     echo "run-tests: no Lua 5.4 or no busted here" >&2
     exit 1
   fi

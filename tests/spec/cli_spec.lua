@@ -3,18 +3,12 @@ local json = require "cjson"
 
 local check = require "spec.support.check"
 local files = require "spec.support.files"
+local preload = require "spec.support.preload"
 
 local scripts = package.searchpath("tandem_cli.main", package.path)
                        :match("^(.*)/tandem_cli/")
 
--- The very interpreter that runs this; the shell of popen is its child.
-local function interpreter()
-  local pipe <close> = assert(io.popen("readlink /proc/$PPID/exe"))
-  return pipe:read("l")
-end
-
-local command = files.quote(interpreter()) .. " "
-                .. files.quote(scripts .. "/tandem")
+local command = preload.lua .. " " .. files.quote(scripts .. "/tandem")
 
 -- Runs a shell line in which `tandem` is the command; a line that hangs is
 -- ended and gives the code 124.
@@ -24,8 +18,8 @@ local function shell(line)
   local source = ("tandem() { %s \"$@\"; }\ncd %s\n%s\n"):format(
     command, files.quote(dir), line)
   local script = files.write(dir .. "/line.sh", source)
-  local bounded = ("timeout 20 bash %s >%s/out 2>%s/err </dev/null")
-                  :format(script, dir, dir)
+  local bounded = ("%s timeout 20 bash %s >%s/out 2>%s/err </dev/null")
+                  :format(preload.without, script, dir, dir)
   local _, _, code = os.execute(bounded)
   return code, files.read(dir .. "/out"), files.read(dir .. "/err")
 end
@@ -87,8 +81,8 @@ describe("the command", function()
   it("is found through links and from other directories", function()
     local code, out = shell(([[
       mkdir -p a/b; ln -s %s a/b/linked
-      lua=%s; cd a; $lua b/linked --version; cd b; $lua ./linked --version
-    ]]):format(files.quote(scripts .. "/tandem"), interpreter()))
+      cd a; %s b/linked --version; cd b; %s ./linked --version
+    ]]):format(files.quote(scripts .. "/tandem"), preload.lua, preload.lua))
     assert.equal(0, code)
     assert.matches("^tandem [^\n]+\ntandem [^\n]+\n$", out)
   end)
@@ -107,7 +101,7 @@ describe("the command", function()
     ]]):format(scripts, scripts, scripts,
                package.searchpath("tandem", package.path):match("^(.*)/init"),
                package.searchpath("tandem.core", package.cpath),
-               interpreter()))
+               preload.lua))
     assert.same({ 0, "true\n", "" }, { code, out, err })
   end)
 end)

@@ -1,14 +1,29 @@
---- The sanitizer's library is for Lua alone.
+--- How to start the Lua that runs this once more.
 --
 -- A stock Lua loads a sanitized module once it has the sanitizer's library.
--- Whoever runs the specs so tells which it is by TANDEM_PRELOAD, and gives it
--- to Lua by `ld.so --preload`, not by LD_PRELOAD: that is inherited by what Lua
--- starts, and shells crash under TSan.
+-- Whoever runs the specs so tells which it is by TANDEM_PRELOAD. The library is
+-- for Lua alone: shells crash under TSan, and leak under ASan.
+local files = require "spec.support.files"
+
 local preload = {}
 
 local library = os.getenv("TANDEM_PRELOAD")
 
---- The words to put before a command that shall have the library as well.
-preload.command = library and "env LD_PRELOAD=" .. library or ""
+-- The shell of popen is a child of this very process. Where that was started
+-- by the dynamic linker, its own name tells what Lua it is.
+local function interpreter()
+  local pipe <close> = assert(io.popen("readlink /proc/$PPID/exe"))
+  local path = pipe:read("l")
+  return path:find("/ld[-.]") and _G.arg[-1] or path
+end
+
+--- The words that start Lua, with the library where there is one.
+preload.lua = (library and "env LD_PRELOAD=" .. library .. " " or "")
+              .. files.quote(interpreter())
+
+--- The words before a shell that shall do without the library. A thread left
+-- parked at the end, as some shall be, is no leak.
+preload.without = ("env -u LD_PRELOAD ASAN_OPTIONS=%s:detect_leaks=0")
+                  :format(os.getenv("ASAN_OPTIONS") or "")
 
 return preload

@@ -7,11 +7,6 @@ local function read_command(command)
   return pipe:read("l")
 end
 
--- The shell of popen is a child of this very process. Where that was started
--- by the dynamic linker, its own name tells what Lua it is.
-local lua = read_command("readlink /proc/$PPID/exe")
-if lua:find("/ld[-.]") then lua = _G.arg[-1] end
-
 local is_root = read_command("id -u") == "0"
 
 -- A user with no process of its own: limits on the number of processes do
@@ -66,7 +61,7 @@ local function run_script(source, options)
   local path = files.write(directory .. "/script.lua", source)
   os.execute("chmod -R a+rX " .. directory)
 
-  local line = ("%s %s %s"):format(preload.command, lua, path)
+  local line = ("%s %s"):format(preload.lua, path)
   if options.memory then
     line = ("sh -c %s"):format(
       files.quote(("ulimit -v %d; exec %s"):format(options.memory, line)))
