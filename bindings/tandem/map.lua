@@ -63,9 +63,14 @@ local function new_policy(pool, job, task, items, options, view)
     buffer = options.buffer ~= "auto" and options.buffer or math.maxinteger,
     deadline = options.timeout and core.now() + options.timeout,
     ordered = options.ordered ~= false,
-    head = 1, -- of the chunks that are on their way, in order
-    tail = 0,
+    -- The chunks that are on their way, in order: a list linked both ways of
+    -- { future, first, count }, first the number of its first item. (A table
+    -- that is used as a queue is rehashed all the time.)
+    head = nil,
+    tail = nil,
+    chunks = 0, -- how many these are
     flying = 0, -- items in these
+    returned = 0, -- chunks that are back
     finished = {}, -- unordered: chunks that are back
     delivered = 0, -- items given to the reader
     tell = progress.reporter(options.progress, items.total),
@@ -84,8 +89,15 @@ function policy:set_window(cost)
   self.ahead = math.min(chunks, self.most_chunks) // 2
 end
 
+-- A chunk size that is given does not change; what an item costs then matters
+-- for the window alone, and is looked at now and then.
+local LEARN_FIRST, LEARN_EACH = 4, 16
+
 --- Learns from a chunk that is back what an item costs.
 function policy:learn(future)
+  local n = self.returned
+  self.returned = n + 1
+  if not self.auto and n > LEARN_FIRST and n % LEARN_EACH ~= 0 then return end
   local seconds, items = core.took(future)
   local each = seconds / items
   local cost = self.cost and 0.7 * self.cost + 0.3 * each or each
@@ -118,9 +130,11 @@ function policy:send(size)
   self.source:pack(self.pool, self.job == core.STARMAP)
   local future = core.submit_chunk(self.pool, self.task, nil, count, self.job,
     self.priority, self.label)
-  local entry = { future = future, first = first, count = count }
-  self.tail = self.tail + 1
-  self[self.tail] = entry
+  local entry = { future = future, first = first, count = count,
+                  before = self.tail, after = nil }
+  if self.tail then self.tail.after = entry else self.head = entry end
+  self.tail = entry
+  self.chunks = self.chunks + 1
   self.flying = self.flying + count
   if not self.ordered then
     local finished = self.finished
@@ -131,8 +145,9 @@ end
 
 --- Sends chunks until enough are on their way.
 function policy:fill()
-  while not self.source.ended and self.flying < self.buffer
-    and self.tail - self.head + 1 < self.most_chunks do
+  local input = self.source
+  while not input.ended and self.flying < self.buffer
+    and self.chunks < self.most_chunks do
     if not self:send(self:next_size()) then break end
   end
 end
@@ -148,20 +163,28 @@ function policy:raise_timeout()
   error(err)
 end
 
---- The next chunk in order, taken off those that are on their way.
-function policy:next_in_order()
-  local entry = self[self.head]
-  if self.ahead > 0 and not entry.future:done() then
-    local later = self[math.min(self.head + self.ahead, self.tail)]
-    later.future:wait(self:time_left())
+--- The chunk that is so many after the given one, or the last.
+local function skip(entry, n)
+  while n > 0 and entry.after do
+    entry, n = entry.after, n - 1
   end
-  if not entry.future:wait(self:time_left()) then self:raise_timeout() end
-  self[self.head] = nil
-  self.head = self.head + 1
   return entry
 end
 
---- The next chunk that is back, whichever it is. `head` only counts here.
+--- The next chunk in order, settled.
+function policy:next_in_order()
+  local entry = self.head
+  local future = entry.future
+  if not future:done() then
+    if self.ahead > 0 then
+      skip(entry, self.ahead).future:wait(self:time_left())
+    end
+    if not future:wait(self:time_left()) then self:raise_timeout() end
+  end
+  return entry
+end
+
+--- The next chunk that is back, whichever it is.
 function policy:next_finished()
   local finished = self.finished
   while #finished == 0 do
@@ -169,26 +192,34 @@ function policy:next_finished()
       self:raise_timeout()
     end
   end
-  self.head = self.head + 1
   return table.remove(finished, 1)
+end
+
+--- Takes a chunk off those that are on their way.
+function policy:take_off(entry)
+  local before, after = entry.before, entry.after
+  if before then before.after = after else self.head = after end
+  if after then after.before = before else self.tail = before end
+  self.chunks = self.chunks - 1
+  self.flying = self.flying - entry.count
+  self.delivered = self.delivered + entry.count
+  self:learn(entry.future)
 end
 
 --- The next settled chunk and the number of its first item; nil at the end.
 -- What the input raised is raised once all that came before is delivered.
 function policy:next_chunk()
   if self.closed then return nil end
-  self:tell(self.delivered)
+  if self.tell then self:tell(self.delivered) end
   self:fill()
-  if self.head > self.tail then
+  if not self.head then
     self.closed = true
-    self:tell(self.delivered, true)
+    if self.tell then self:tell(self.delivered, true) end
     self.source:rethrow()
     return nil
   end
   local entry = self.ordered and self:next_in_order() or self:next_finished()
-  self.flying = self.flying - entry.count
-  self.delivered = self.delivered + entry.count
-  self:learn(entry.future)
+  self:take_off(entry)
   return entry.future, entry.first
 end
 
@@ -197,11 +228,12 @@ function policy:give_up()
   if self.closed then return end
   self.closed = true
   self.source:close()
-  for i = 1, self.tail do
-    local entry = self[i]
-    if entry then entry.future:cancel() end
+  local entry = self.head
+  while entry do
+    entry.future:cancel()
+    entry = entry.after
   end
-  self:tell(self.delivered, true)
+  if self.tell then self:tell(self.delivered, true) end
 end
 
 --- Starts a map.

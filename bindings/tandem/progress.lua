@@ -68,15 +68,13 @@ local function function_reporter(fn, total)
   end
 end
 
-local function silent() end
-
---- What a map tells its progress to: called with itself, the items done, and
--- whether this is the last call.
+--- What a map tells its progress to, if anything: called with itself, the items
+-- done, and whether this is the last call.
 -- @tparam ?boolean|function option
 -- @tparam ?integer total
 function progress.reporter(option, total)
   if type(option) == "function" then return function_reporter(option, total) end
-  return option and bar_reporter(total) or silent
+  return option and bar_reporter(total) or nil
 end
 
 return progress
