@@ -1,8 +1,8 @@
 /* slab.h -- task slots from contiguous blocks, last freed first reused.
  *
  * Scattered slots cost more than half of the throughput, hence blocks; a block
- * without a live slot goes back to the system, but for a few that are kept. In a
- * debug build each slot is a block of its own and goes back at once, so that
+ * without a live slot goes back to the system, but for a few that are kept. In
+ * a debug build each slot is a block of its own and goes back at once, so that
  * the memory checkers see a slot that is used after it was freed.
  *
  * Owns:    the blocks. All zero bits are an empty slab.
