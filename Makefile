@@ -136,7 +136,8 @@ c-tests: $(C_TESTS:%=$(OUT)/%)
 
 # ---- set-up: install what the machine lacks, quick where it lacks nothing ----
 
-NEEDS := $(addprefix needs-,build demo repl test asan tsan valgrind fuzz cov)
+NEEDS := $(addprefix needs-,build demo repl bench test asan tsan \
+                    valgrind fuzz cov)
 $(NEEDS): needs-%:
 	@LUA_INC="$(LUA_INC)" scripts/dev/setup.sh $*
 

@@ -45,7 +45,7 @@ function report.new(kinds, with_python)
 end
 
 function report.facts(facts, runs, quick)
-  print(("tandem %s, %s, %s; %s x %s; Linux %s; load %s"):format(
+  print(("%s, %s, %s; %s x %s; Linux %s; load %s"):format(
     facts.tandem, facts.lua, facts.python, facts.cpus,
     facts.cpu_model or "?", facts.kernel or "?", facts.load or "?"))
   print(("%s programs at once do %.2f times the work of one: more no pool can.")
