@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../core/fork.h"
@@ -165,26 +166,35 @@ int tdml_raise(lua_State *L, int err) {
   tdml_throw(L);
 }
 
-/* Pushes `before` and the field, or nothing where it is no string or number. */
-static int push_field(lua_State *L, const char *field, const char *before) {
+/* Pushes the field's first line between two texts, or nothing where it is no
+ * string or number. */
+static int push_field(lua_State *L, const char *before, const char *field,
+                      const char *after) {
   lua_getfield(L, 1, field);
-  int there = lua_isstring(L, -1);
-  if (there) lua_pushfstring(L, "%s%s", before, lua_tostring(L, -1));
-  lua_remove(L, there ? -2 : -1);
-  return there;
+  const char *text = lua_tostring(L, -1);
+  if (text != NULL) {
+    size_t n = strcspn(text, "\n");
+    if (n > 0 && text[n - 1] == ':') n--;
+    lua_pushstring(L, before);
+    lua_pushlstring(L, text, n);
+    lua_pushstring(L, after);
+    lua_concat(L, 3);
+  }
+  lua_remove(L, text != NULL ? -2 : -1);
+  return text != NULL;
 }
 
+/* One line. The message may have more, for instance all the places where a
+ * module was looked for. */
 static int error_tostring(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  int n = push_field(L, "where", "");
-  if (n > 0) lua_pushliteral(L, ": "), n++;
-  n += push_field(L, "kind", "");
-  n += push_field(L, "message", ": ");
-  n += push_field(L, "task", ", task ");
-  n += push_field(L, "worker", ", worker ");
+  int n = push_field(L, "", "where", ": ");
+  n += push_field(L, "", "kind", "");
+  n += push_field(L, ": ", "message", "");
+  n += push_field(L, " (task ", "task", ")");
+  n += push_field(L, " (worker ", "worker", ")");
   lua_concat(L, n);
-  luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
   return 1;
 }
 

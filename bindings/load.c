@@ -71,11 +71,17 @@ static int is_module(lua_State *L) {
   return found;
 }
 
-/* Puts a question before the message of the error object at index 1. */
+/* Puts a question at the end of the first line of the error's message: that
+ * line is what its tostring shows. The error object is at index 1. */
 static void ask(lua_State *L, const char *module, const char *name) {
   lua_getfield(L, 1, "message");
-  lua_pushfstring(L, "did you mean \"%s:%s\"?\n%s", module, name,
-                  lua_tostring(L, -1));
+  const char *message = lua_tostring(L, -1);
+  size_t line = strcspn(message, "\n");
+  const char *rest = message + line;
+  if (line > 0 && message[line - 1] == ':') line--;
+  lua_pushlstring(L, message, line);
+  lua_pushfstring(L, "; did you mean \"%s:%s\"?%s", module, name, rest);
+  lua_concat(L, 2);
   lua_setfield(L, 1, "message");
 }
 
