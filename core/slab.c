@@ -8,8 +8,9 @@
 #define KEPT 0
 #else
 #define BLOCK_SIZE ((size_t)32 * 1024)
-#define KEPT 16 /* empty blocks: what comes and goes shall not tear the heap \
-                 */
+#define KEPT                                                      \
+  16 /* empty blocks: what comes and goes shall not tear the heap \
+      */
 #endif
 #define PER_BLOCK ((unsigned)(BLOCK_SIZE / sizeof(tdm_task)) - 1)
 
