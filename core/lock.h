@@ -2,7 +2,8 @@
  *
  * A thread takes locks in rising rank only, which a debug build asserts; that
  * is why the core cannot deadlock on its own locks. Nothing calls out of the
- * core (runner, settle, wake) while it holds one.
+ * core (runner, deliver) while it holds one. A place where a thread sleeps may
+ * be woken under CREW, where the list that leads to it must hold still.
  *
  * Blocks: tdm_mutex_lock, for the few instructions that holders take.
  */
