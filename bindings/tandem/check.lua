@@ -8,8 +8,9 @@ local check = {}
 local floor, huge = math.floor, math.huge
 local mtype = math.type
 
--- Our own files, as a prefix of what debug.getinfo calls their source.
-local getinfo = debug and debug.getinfo
+-- Our own files, as a prefix of what debug.getinfo calls their source. A host
+-- may have no debug library, and forbid the mention of globals it has not.
+local getinfo = (package.loaded.debug or {}).getinfo
 local here = getinfo and getinfo(1, "S").source:match("^(.*)check%.lua$")
 
 --- Where outside of tandem we were called from: "file:line: ", or "".
