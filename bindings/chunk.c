@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* --- writing ----------------------------------------------------------------
- */
+/* --- writing --- */
 
 void tdml_writer_end_run(tdml_writer *w) {
   if (w->run != 0) memcpy(w->out->p + w->count_at, &w->count, sizeof w->count);
@@ -54,8 +53,7 @@ void tdml_writer_close(tdml_writer *w, size_t at) {
   memcpy(w->out->p + at, &size, sizeof size);
 }
 
-/* --- reading ----------------------------------------------------------------
- */
+/* --- reading --- */
 
 void tdml_reader_init(tdml_reader *r, const char *p, size_t n) {
   *r = (tdml_reader){.p = p, .end = p + n};

@@ -149,8 +149,7 @@ void tdml_run_chunk(tdml_vm *vm, lua_State *L, int handler) {
   vm->outcome = TDM_DONE;
 }
 
-/* --- reduce ------------------------------------------------------------------
- */
+/* --- reduce --- */
 
 /* Lua calls Lua functions at a third of the cost at which C does, and a fold is
  * little but calls. */

@@ -65,8 +65,7 @@ static void drop_pool(lua_State *L, int idx) {
   lua_pop(L, 1);
 }
 
-/* --- outcomes --------------------------------------------------------------
- */
+/* --- outcomes --- */
 
 static void name_culprit(lua_State *L, const tdm_task *t) {
   if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
@@ -186,8 +185,7 @@ static void push_cancelled(lua_State *L, const tdm_task *t) {
   if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
 }
 
-/* --- methods ---------------------------------------------------------------
- */
+/* --- methods --- */
 
 /* future:result([timeout]) -> values; raises the task's error */
 int tdml_future_result(lua_State *L) {

@@ -4,8 +4,7 @@
 
 #include "../core/mem.h"
 
-/* --- the grammar: module [":" name {"." name}] -----------------------------
- */
+/* --- the grammar: module [":" name {"." name}] --- */
 
 static int is_name_byte(char c) { return (unsigned char)c > ' ' && c != ':'; }
 
@@ -27,8 +26,7 @@ static int is_well_formed(const char *s) {
   return *end == '\0';
 }
 
-/* --- bytecode ---------------------------------------------------------------
- */
+/* --- bytecode --- */
 
 static int append(lua_State *L, const void *p, size_t n, void *arg) {
   tdm_buf *b = arg;
@@ -65,8 +63,7 @@ static const char *push_label(lua_State *L, int idx) {
   return lua_pushfstring(L, "function <%s:%d>", ar.short_src, ar.linedefined);
 }
 
-/* --- known tasks
- * -------------------------------------------------------------- */
+/* --- known tasks --- */
 
 static tdm_func *new_func(lua_State *L, tdml_client *c, enum tdm_func_form form,
                           const char *spec, size_t size, const char *label) {

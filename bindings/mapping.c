@@ -201,8 +201,7 @@ static int mapping_drain(lua_State *L) {
   return 0;
 }
 
-/* --- making chunks ----------------------------------------------------------
- */
+/* --- making chunks --- */
 
 static void check(lua_State *L, int err) {
   if (err != TDM_OK) tdml_nomem(L);

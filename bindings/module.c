@@ -14,8 +14,7 @@
 #include "pool.h"
 #include "pump.h"
 
-/* --- futures that are settled by hand: all, any ------------------------------
- */
+/* --- futures that are settled by hand: all, any --- */
 
 /* new_promise() -> future that belongs to no pool */
 static int new_promise(lua_State *L) {
@@ -46,8 +45,7 @@ static int settle(lua_State *L) {
   return 1;
 }
 
-/* --- waiting
- * -------------------------------------------------------------------- */
+/* --- waiting --- */
 
 /* A deadline in seconds of now(), nil for none. */
 static tdm_time optdeadline(lua_State *L, int idx) {
@@ -107,16 +105,10 @@ static int fileno_of_state(lua_State *L) {
   return 1;
 }
 
-/* --- small things
- * ------------------------------------------------------------------ */
+/* --- small things --- */
 
 static int now(lua_State *L) {
   lua_pushnumber(L, (lua_Number)tdm_clock_now() * 1e-9);
-  return 1;
-}
-
-static int cpu_time(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)tdm_clock_cpu() * 1e-9);
   return 1;
 }
 
@@ -273,7 +265,6 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"poll", poll_callbacks},
                                        {"fileno", fileno_of_state},
                                        {"now", now},
-                                       {"cpu_time", cpu_time},
                                        {"cpu_count", cpu_count},
                                        {"cwd", cwd},
                                        {"is_terminal", is_terminal},

@@ -23,15 +23,24 @@ typedef struct tdml_pool {
 /* The pool at idx; an argument error if it is none. */
 tdml_pool *tdml_checkpool(lua_State *L, int idx);
 
-/* Submits the task of the future at index `future`, whose payload is set, and
- * lets the future keep the pool at index `pool`. Heeds the queue's limit.
- * Raises where it is not taken. */
-void tdml_pool_submit(lua_State *L, int pool, int future);
+/* pool_submit.c: pool:submit, pool:call, and what views and maps call. */
+int tdml_pool_submit(lua_State *L);
+int tdml_pool_call(lua_State *L);
+int tdml_pool_submit_with(lua_State *L);
+int tdml_pool_submit_chunk(lua_State *L);
 
-/* Creates the metatable; leaves nothing on the stack. */
+/* Warns once, on stderr, where workers could not be started. */
+void tdml_pool_warn(tdml_pool *p);
+
+/* pool_stats.c: pool:stats and pool:workers. */
+int tdml_pool_stats(lua_State *L);
+int tdml_pool_workers(lua_State *L);
+
+/* pool_new.c: new_pool(kind, settings) -> pool. */
+int tdml_pool_new(lua_State *L);
+
+/* Fills in the metatable, and adds to the table on top the functions that
+ * bindings/tandem/pool.lua and map.lua use. */
 void tdml_open_pool(lua_State *L, tdml_client *c);
-
-/* new_pool(kind, settings) -> pool; see bindings/tandem/pool.lua */
-int tdml_new_pool(lua_State *L);
 
 #endif

@@ -12,8 +12,7 @@
 #include "load.h"
 #include "module.h"
 
-/* --- memory -----------------------------------------------------------------
- */
+/* --- memory --- */
 
 static void *plain_alloc(void *ud, void *p, size_t old, size_t size) {
   (void)ud;
@@ -33,8 +32,7 @@ static void *limited_alloc(void *ud, void *p, size_t old, size_t size) {
   return q;
 }
 
-/* --- one call ---------------------------------------------------------------
- */
+/* --- one call --- */
 
 static void fail(tdml_vm *vm, lua_State *L) {
   vm->out->n = 0;
@@ -135,8 +133,7 @@ static enum tdm_state vm_run(void *arg, tdm_task *t, tdm_buf *out) {
   return vm->outcome;
 }
 
-/* --- making one
- * --------------------------------------------------------------- */
+/* --- making one --- */
 
 /* Index 1 of the machine's stack: run_task with all that it needs. */
 static void push_frame(lua_State *L, tdml_vm *vm) {

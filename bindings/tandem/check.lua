@@ -77,7 +77,6 @@ check.kinds = {
     if type(v) == "string" or type(v) == "function" then return v end
     return nil, "a task (\"module:function\" or a function)"
   end,
-  anything = function(v) return v end,
 }
 
 --- A kind for one of several strings.

@@ -65,9 +65,11 @@ function futures.wait(list, options)
   return split(list)
 end
 
-local function raise_unfinished(n, total)
-  error(core.new_error("timeout",
-    ("%d (of %d) futures unfinished"):format(n, total)))
+local function raise_unfinished(n, total, timeout)
+  local err = core.new_error("timeout",
+    ("%d (of %d) futures unfinished"):format(n, total))
+  err.waited = timeout
+  error(err)
 end
 
 --- Yields each future once, as they complete; finished ones first.
@@ -90,7 +92,7 @@ function futures.as_completed(list, timeout)
     if given == #list then return nil end
     while #ready == given do
       if not core.wait_any(deadline) and #ready == given then
-        raise_unfinished(#list - given, #list)
+        raise_unfinished(#list - given, #list, timeout)
       end
     end
     given = given + 1

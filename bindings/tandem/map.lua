@@ -61,6 +61,7 @@ local function new_policy(pool, job, task, items, options, view)
     auto = (options.chunk or "auto") == "auto",
     chunk = options.chunk ~= "auto" and options.chunk or 1,
     buffer = options.buffer ~= "auto" and options.buffer or math.maxinteger,
+    timeout = options.timeout,
     deadline = options.timeout and core.now() + options.timeout,
     ordered = options.ordered ~= false,
     -- The chunks that are on their way, in order: a list linked both ways of
@@ -128,7 +129,7 @@ function policy:send(size)
   if count == 0 then return false end
   core.pack_begin(self.pool, self.combine)
   self.source:pack(self.pool, self.job == core.STARMAP)
-  local future = core.submit_chunk(self.pool, self.task, nil, count, self.job,
+  local future = core.submit_chunk(self.pool, self.task, count, self.job,
     self.priority, self.label)
   local entry = { future = future, first = first, count = count,
                   before = self.tail, after = nil }
@@ -159,6 +160,7 @@ end
 function policy:raise_timeout()
   local err = core.new_error("timeout", ("map ran out of time with %d items "
     .. "on their way"):format(self.flying))
+  err.waited = self.timeout
   self:give_up()
   error(err)
 end
@@ -274,7 +276,7 @@ local function fold(self, combine, partials, n)
   core.pack_begin(self.pool, combine, true)
   items:take(n)
   items:pack(self.pool)
-  local future = core.submit_chunk(self.pool, self.task, nil, n, core.REDUCE,
+  local future = core.submit_chunk(self.pool, self.task, n, core.REDUCE,
     self.priority, self.label)
   if not future:wait(self:time_left()) then self:raise_timeout() end
   return (future:result())

@@ -1,0 +1,115 @@
+/* From the settings that bindings/tandem/pool.lua has checked to a pool. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/mem.h"
+#include "known.h"
+#include "pool.h"
+#include "runner.h"
+
+static lua_Integer get_integer(lua_State *L, int idx, const char *field) {
+  lua_getfield(L, idx, field);
+  lua_Integer n = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return n;
+}
+
+static const char *get_string(lua_State *L, int idx, const char *field) {
+  lua_getfield(L, idx, field);
+  const char *s = lua_tostring(L, -1);
+  lua_pop(L, 1); /* the table keeps it */
+  return s;
+}
+
+static tdm_time get_nanoseconds(lua_State *L, int idx, const char *field) {
+  lua_getfield(L, idx, field);
+  double seconds = (double)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  if (!(seconds > 0)) return 0;
+  return seconds < 9e9 ? (tdm_time)(seconds * 1e9) : TDM_FOREVER;
+}
+
+/* Pushes the values of the recipe's message; how many. */
+static int push_recipe_values(lua_State *L, tdml_client *c, int idx) {
+  lua_getfield(L, idx, "path");
+  lua_getfield(L, idx, "cpath");
+  lua_getfield(L, idx, "preload");
+  if (lua_getfield(L, idx, "initializer") == LUA_TNIL) {
+    lua_pushnil(L);
+  } else {
+    tdm_func *f = tdml_checktask(L, c, lua_gettop(L), 1, "initializer");
+    lua_pushinteger(L, f->form);
+    lua_replace(L, -2);
+    lua_pushlstring(L, f->spec, f->size);
+  }
+  lua_getfield(L, idx, "initargs");
+  return 6;
+}
+
+static tdml_recipe *new_recipe(lua_State *L, tdml_client *c, int idx,
+                               int mode) {
+  int n = push_recipe_values(L, c, idx);
+  tdm_buf *b = &c->buf;
+  tdml_encode_opts opts = {mode, "initargs", 0};
+  b->n = 0;
+  int err = tdml_encode(L, lua_gettop(L) - n + 1, n, b, c->scratch, &opts);
+  lua_pop(L, n);
+  if (err == TDM_ENCODE) {
+    tdml_pusherror(L, "encode", "%s", tdml_scratch_message(c->scratch));
+    tdml_seterrorstring(L, "path", tdml_scratch_path(c->scratch));
+    lua_error(L);
+  }
+  size_t limit = (size_t)get_integer(L, idx, "memory_limit");
+  tdml_recipe *r = NULL;
+  if (err == TDM_OK) r = tdm_mem_new(sizeof *r + b->n);
+  if (r == NULL) tdml_nomem(L);
+  *r = (tdml_recipe){.memory_limit = limit, .mode = mode, .size = b->n};
+  memcpy(r->bytes, b->p, b->n);
+  b->n = 0;
+  return r;
+}
+
+static void get_settings(lua_State *L, int idx, tdm_settings *s) {
+  *s = (tdm_settings){
+      .max_workers = (unsigned)get_integer(L, idx, "max_workers"),
+      .max_tasks_per_worker =
+          (uint64_t)get_integer(L, idx, "max_tasks_per_worker"),
+      .queue_limit = (size_t)get_integer(L, idx, "queue_limit"),
+      .spin = get_nanoseconds(L, idx, "spin"),
+  };
+  snprintf(s->name, sizeof s->name, "%s", get_string(L, idx, "name"));
+}
+
+static enum tdml_on_full get_on_full(lua_State *L, int idx) {
+  const char *s = get_string(L, idx, "on_full");
+  if (strcmp(s, "error") == 0) return TDML_ERROR;
+  return strcmp(s, "caller") == 0 ? TDML_CALLER : TDML_BLOCK;
+}
+
+/* new_pool(kind, settings) -> pool; see bindings/tandem/pool.lua */
+int tdml_pool_new(lua_State *L) {
+  tdml_client *c = tdml_client_of(L);
+  int serial = strcmp(luaL_checkstring(L, 1), "serial") == 0;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  tdm_settings settings;
+  get_settings(L, 2, &settings);
+  tdml_pool *p = lua_newuserdatauv(L, sizeof *p, 0);
+  *p = (tdml_pool){.exit_timeout = get_nanoseconds(L, 2, "exit_timeout"),
+                   .on_full = get_on_full(L, 2)};
+  if (strcmp(get_string(L, 2, "metatables"), "drop") == 0)
+    p->mode = TDML_DROP_MT;
+  luaL_setmetatable(L, TDML_POOL_MT);
+  tdm_port *port = tdml_client_port(L, c);
+  p->client = c;
+  tdml_client_retain(c);
+  tdml_recipe *recipe = new_recipe(L, c, 2, p->mode);
+  int err = (serial ? tdm_serial_new : tdm_threads_new)(
+      &settings, &tdml_runner, recipe, port, &p->executor);
+  if (err != TDM_OK) {
+    tdm_mem_free(recipe);
+    return tdml_raise(L, err);
+  }
+  c->pools++;
+  return 1;
+}

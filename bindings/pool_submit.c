@@ -1,0 +1,193 @@
+/* Submitting: check, encode, hand over; and what is raised where a task is not
+ * taken. */
+#include "future.h"
+#include "known.h"
+#include "pool.h"
+#include "pump.h"
+
+void tdml_pool_warn(tdml_pool *p) {
+  tdm_executor *e = p->executor;
+  unsigned missing = tdm_load_relaxed(&e->missing);
+  if (missing == 0 || p->warned != 0) return;
+  p->warned = missing;
+  lua_writestringerror("tandem: warning: %s\n",
+                       "the system refuses to start more workers; the pool "
+                       "goes on with fewer");
+}
+
+/* The cause of a broken pool, as an error of its own for each who asks. */
+static int raise_cause(lua_State *L, tdm_executor *e) {
+  tdm_task t = {.func = NULL};
+  tdml_push_failure(L, &t, e->cause.p, e->cause.n);
+  lua_pop(L, 1);
+  return lua_error(L);
+}
+
+static void push_refused(lua_State *L, tdm_executor *e, int err) {
+  const char *kind = tdm_error_kind(err), *name = e->settings.name;
+  switch (err) {
+    case TDM_FULL:
+      tdml_pusherror(L, kind, "the queue of pool '%s' is full (limit %zu)",
+                     name, e->settings.queue_limit);
+      break;
+    case TDM_LIMIT:
+      tdml_pusherror(L, kind,
+                     "pool '%s' cannot start a worker thread: a limit "
+                     "of the system was reached",
+                     name);
+      break;
+    case TDM_FORKED:
+      tdml_pusherror(L, kind,
+                     "pool '%s' belongs to the process that forked "
+                     "this one",
+                     name);
+      break;
+    case TDM_CLOSED:
+      tdml_pusherror(L, kind, "pool '%s' is shut down and takes no more tasks",
+                     name);
+      break;
+    default:
+      tdml_pusherror(L, kind, "%s", tdm_error_text(err));
+      break;
+  }
+}
+
+static int raise_refused(lua_State *L, tdm_executor *e, const tdm_task *t,
+                         int err) {
+  if (err == TDM_BROKEN) return raise_cause(L, e);
+  push_refused(L, e, err);
+  tdml_seterrorstring(L, "task", t->func->label);
+  return tdml_throw(L);
+}
+
+static int submit_when_full(lua_State *L, tdml_pool *p, tdm_task *t) {
+  int err = TDM_FULL;
+  switch (p->on_full) {
+    case TDML_ERROR:
+      return TDM_FULL;
+    case TDML_CALLER:
+      return tdm_executor_run_here(p->executor, t);
+    default:
+      while (err == TDM_FULL) {
+        tdml_wait_any(L, p->client, TDM_FOREVER);
+        err = tdm_executor_submit(p->executor, t);
+      }
+      return err;
+  }
+}
+
+/* Submits the task of the future at index `future`, whose payload is set, and
+ * lets the future keep the pool at index `pool`. Heeds the queue's limit.
+ * Raises where it is not taken. */
+static void send(lua_State *L, int pool, int future) {
+  tdml_pool *p = lua_touserdata(L, pool);
+  tdml_future *f = lua_touserdata(L, future);
+  int err = tdm_executor_submit(p->executor, f->task);
+  if (err == TDM_FULL) err = submit_when_full(L, p, f->task);
+  if (err != TDM_OK) raise_refused(L, p->executor, f->task, err);
+  tdml_pool_warn(p);
+  lua_pushvalue(L, pool);
+  lua_setiuservalue(L, future, 1);
+}
+
+static int raise_encode(lua_State *L, tdml_client *c, const tdm_func *f) {
+  tdml_pusherror(L, "encode", "%s", tdml_scratch_message(c->scratch));
+  tdml_seterrorstring(L, "path", tdml_scratch_path(c->scratch));
+  tdml_seterrorstring(L, "task", f->label);
+  return tdml_throw(L);
+}
+
+static void encode_arguments(lua_State *L, tdml_pool *p, tdm_task *t, int first,
+                             int n) {
+  tdml_client *c = p->client;
+  if (n == 0) return;
+  tdml_encode_opts opts = {p->mode, "argument", 1};
+  /* A __tandem_pack may submit: it then finds an empty buffer. */
+  tdm_buf buf = c->buf;
+  c->buf = (tdm_buf){0};
+  buf.n = 0;
+  int err = tdml_encode(L, first, n, &buf, c->scratch, &opts);
+  if (err == TDM_OK) err = tdm_payload_take(&t->payload, &buf);
+  tdm_buf_fini(&c->buf);
+  c->buf = buf;
+  if (err == TDM_ENCODE) raise_encode(L, c, t->func);
+  if (err != TDM_OK) tdml_nomem(L);
+}
+
+/* Lua sees of a future but the handle. So that it collects dead ones in time,
+ * it is told of each new block of slots, as if it had allocated that. */
+static void tell_collector(lua_State *L, tdml_client *c) {
+  if (c->blocks == c->port->slab.blocks) return;
+  c->blocks = c->port->slab.blocks;
+  if (lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCSTEP, TDM_SLAB_BLOCK_KIB);
+}
+
+/* Pushes a future for a fresh task of the pool. */
+static tdm_task *push_task(lua_State *L, tdml_pool *p, tdm_func *func) {
+  tdml_future *f = tdml_future_push(L, p->client);
+  f->task = tdm_port_new_task(tdml_client_port(L, p->client));
+  if (f->task == NULL) tdml_nomem(L);
+  f->task->func = func;
+  tell_collector(L, p->client);
+  return f->task;
+}
+
+/* self, task, ... -> the same, and the future */
+static void submit(lua_State *L, const char *where) {
+  tdml_pool *p = tdml_checkpool(L, 1);
+  tdm_func *func = tdml_checktask(L, p->client, 2, 1, where);
+  int n = lua_gettop(L) - 2;
+  tdm_task *t = push_task(L, p, func);
+  encode_arguments(L, p, t, 3, n);
+  send(L, 1, n + 3);
+  lua_settop(L, n + 3);
+}
+
+/* pool:submit(task, ...) -> future */
+int tdml_pool_submit(lua_State *L) {
+  submit(L, "submit");
+  return 1;
+}
+
+/* pool:call(task, ...) -> values: submits and waits */
+int tdml_pool_call(lua_State *L) {
+  submit(L, "call");
+  lua_replace(L, 1);
+  lua_settop(L, 1);
+  return tdml_future_result(L);
+}
+
+/* submit_with(pool, priority, label or nil, task, ...) -> future */
+int tdml_pool_submit_with(lua_State *L) {
+  tdml_pool *p = tdml_checkpool(L, 1);
+  lua_Integer priority = luaL_checkinteger(L, 2);
+  const char *label = luaL_optstring(L, 3, NULL);
+  tdm_func *func = tdml_checktask(L, p->client, 4, 1, "submit");
+  if (label != NULL) func = tdml_relabel(L, p->client, func, label);
+  int n = lua_gettop(L) - 4;
+  tdm_task *t = push_task(L, p, func);
+  t->priority = (int32_t)priority;
+  encode_arguments(L, p, t, 5, n);
+  send(L, 1, n + 5);
+  lua_settop(L, n + 5);
+  return 1;
+}
+
+/* submit_chunk(pool, task, items, job, priority, label) -> future; the chunk is
+ * what pack_items and its like have put together */
+int tdml_pool_submit_chunk(lua_State *L) {
+  tdml_pool *p = tdml_checkpool(L, 1);
+  tdm_func *func = tdml_checktask(L, p->client, 2, 1, "map");
+  const char *label = luaL_optstring(L, 6, NULL);
+  if (label != NULL) func = tdml_relabel(L, p->client, func, label);
+  tdm_task *t = push_task(L, p, func);
+  t->items = (uint32_t)luaL_checkinteger(L, 3);
+  t->job = (uint8_t)luaL_checkinteger(L, 4);
+  t->priority = (int32_t)luaL_optinteger(L, 5, 0);
+  int future = lua_gettop(L);
+  if (tdm_payload_take(&t->payload, &p->client->chunk) != TDM_OK)
+    return tdml_nomem(L);
+  send(L, 1, future);
+  lua_settop(L, future);
+  return 1;
+}
