@@ -82,7 +82,7 @@ static int inside_current(lua_State *L) {
 /* tandem.cancelled() -> boolean */
 static int inside_cancelled(lua_State *L) {
   tdm_ctl *ctl = tdml_client_of(L)->ctl;
-  lua_pushboolean(L, ctl != NULL && tdm_load_relaxed(&ctl->cancelled));
+  lua_pushboolean(L, ctl != NULL && tdm_load_relaxed(&ctl->stop->cancelled));
   return 1;
 }
 

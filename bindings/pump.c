@@ -182,7 +182,7 @@ void tdml_wait_list(lua_State *L, tdml_client *c, int idx,
   int n;
   tdml_pump(L, c);
   while ((n = still_wanted(L, c, idx, until)) != 0) {
-    if (!tdm_inbox_has(&c->port->back) && !sleep_for(L, c, n, deadline)) {
+    if (!tdm_port_has(c->port) && !sleep_for(L, c, n, deadline)) {
       tdml_pump(L, c);
       return;
     }

@@ -4,6 +4,7 @@
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../core/error.h"
 #include "../core/mem.h"
@@ -227,25 +228,33 @@ static int initialize(lua_State *L, int handler) {
   return 0;
 }
 
-/* Arguments: what furnish returned. True, or false and the error. */
-static int prepare(lua_State *L) {
+/* The step that is light userdata at index 1 is tried: true, or false and the
+ * error. */
+typedef int (*step)(lua_State *L, int handler);
+
+static int try_step(lua_State *L) {
+  step *s = lua_touserdata(L, 1);
+  lua_remove(L, 1);
   lua_pushcfunction(L, tdml_keep_traceback);
-  int handler = lua_gettop(L);
-  if (preload(L, handler) && initialize(L, handler)) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
-  lua_pushboolean(L, 0);
+  int ok = (*s)(L, lua_gettop(L));
+  lua_pushboolean(L, ok);
+  if (ok) return 1;
   lua_insert(L, -2);
   return 2;
 }
 
-static int prepare_protected(tdml_vm *vm, lua_State *L, tdm_buf *why) {
+/* Takes a step with the recipe's values, which lie above the frame and stay. */
+static int take_step(tdml_vm *vm, step s, tdm_buf *why) {
+  lua_State *L = vm->L;
   int n = lua_gettop(L);
-  lua_pushcfunction(L, prepare);
+  lua_pushcfunction(L, try_step);
+  lua_pushlightuserdata(L, &s);
   for (int i = 1; i <= n; i++) lua_pushvalue(L, i);
-  if (lua_pcall(L, n, 2, 0) != LUA_OK) return TDM_NOMEM;
-  if (lua_toboolean(L, -2)) return TDM_OK;
+  if (lua_pcall(L, n + 1, 2, 0) != LUA_OK) return TDM_NOMEM;
+  if (lua_toboolean(L, -2)) {
+    lua_settop(L, n);
+    return TDM_OK;
+  }
   return tdml_put_failure(L, vm->scratch, vm->recipe->mode, why) ? TDM_BROKEN
                                                                  : TDM_NOMEM;
 }
@@ -274,14 +283,36 @@ static int vm_open(const void *arg, struct tdm_ctl *ctl, void **out,
   vm->L = lua_newstate(limited ? limited_alloc : plain_alloc, vm);
   int err = TDM_NOMEM;
   if (vm->L != NULL && vm->scratch != NULL) err = furnish_protected(vm->L, vm);
-  if (err == TDM_OK) err = prepare_protected(vm, vm->L, why);
+  if (err == TDM_OK) err = take_step(vm, preload, why);
   if (err != TDM_OK) {
     vm_close(vm);
     return err;
   }
-  lua_settop(vm->L, 1);
   *out = vm;
   return TDM_OK;
+}
+
+/* A machine that was copied by a fork must not draw the same numbers as the
+ * other copies. */
+static int reseed(lua_State *L) {
+  lua_Integer seed[2];
+  if (getentropy(seed, sizeof seed) != 0) return 0;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "math");
+  lua_getfield(L, -1, "randomseed");
+  lua_pushinteger(L, seed[0]);
+  lua_pushinteger(L, seed[1]);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+static int vm_start(void *arg, tdm_buf *why) {
+  tdml_vm *vm = arg;
+  lua_pushcfunction(vm->L, reseed);
+  if (lua_pcall(vm->L, 0, 0, 0) != LUA_OK) lua_pop(vm->L, 1);
+  int err = take_step(vm, initialize, why);
+  if (err == TDM_OK) lua_settop(vm->L, 1);
+  return err;
 }
 
 /* A worker that sleeps shall not sit on garbage: collect where the heap has
@@ -302,6 +333,7 @@ static void release(void *recipe) { tdm_mem_free(recipe); }
 
 const tdm_runner tdml_runner = {
     .open = vm_open,
+    .start = vm_start,
     .run = vm_run,
     .has_garbage = vm_has_garbage,
     .idle = vm_idle,

@@ -183,7 +183,8 @@ int tdm_executor_run(tdm_executor *e, tdm_worker *w, tdm_task *t,
                      tdm_time *now) {
   static const tdm_buf out_of_memory;
   if (!claim(e, t)) return 0;
-  if (tdm_load_total(&e->interrupting)) tdm_store_total(&w->ctl.cancelled, 1);
+  if (tdm_load_total(&e->interrupting))
+    tdm_store_total(&w->ctl.stop->cancelled, 1);
   if (tdm_load_acquire(&e->broken))
     tdm_worker_refuse(w, t, &e->cause);
   else if (w->vm == NULL)

@@ -14,7 +14,8 @@
 
 enum tdm_rank {
   TDM_RANK_CREW = 1, /* who works, who sleeps */
-  TDM_RANK_QUEUE,    /* what waits; a leaf */
+  TDM_RANK_QUEUE,    /* what waits */
+  TDM_RANK_HEAP,     /* what is mapped of shared memory; a leaf */
 };
 
 typedef struct tdm_mutex {

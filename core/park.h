@@ -11,8 +11,7 @@
  *          which tolerates a freed address.
  * Blocks:  tdm_park_wait, until its deadline.
  *
- * Linux: a futex. Elsewhere a mutex and condition variable would do, in this
- * file alone.
+ * A place in memory that processes share says so before it is used.
  */
 #ifndef TDM_PARK_H
 #define TDM_PARK_H
@@ -22,6 +21,7 @@
 
 typedef struct tdm_park {
   atomic_uint word;
+  unsigned shared; /* others may wake it from another process */
 } tdm_park;
 
 /* TDM_OK: took a notice. TDM_TIMEOUT: the deadline passed; it is the past for

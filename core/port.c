@@ -1,19 +1,19 @@
 #include "port.h"
 
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "mem.h"
-
-enum { WANT_NOTHING, WANT_COUNT }; /* else a task's address */
+#include "os.h"
 
 tdm_port *tdm_port_new(void) {
   tdm_port *p = tdm_mem_aligned(alignof(tdm_port), sizeof *p);
   if (p == NULL) return NULL;
   memset(p, 0, sizeof *p);
   atomic_init(&p->fd, -1);
+  atomic_init(&p->bell, &p->own_bell);
+  p->bell_memory = -1;
   p->ready_last = &p->ready;
   return p;
 }
@@ -23,6 +23,10 @@ void tdm_port_free(tdm_port *p) {
   if (p->away != 0) return;
   int fd = tdm_load_relaxed(&p->fd);
   if (fd >= 0) close(fd);
+  if (p->bell_memory >= 0) {
+    tdm_os_memory_unmap(tdm_load_relaxed(&p->bell), TDM_BELL_SIZE);
+    close(p->bell_memory);
+  }
   tdm_slab_fini(&p->slab);
   tdm_mem_free(p);
 }
@@ -79,8 +83,27 @@ static void came_back(tdm_task *t) {
   free_if_unused(t);
 }
 
+int tdm_port_has(tdm_port *p) {
+  if (tdm_inbox_has(&p->back)) return 1;
+  for (tdm_source *s = p->sources; s != NULL; s = s->next)
+    if (s->has(s)) return 1;
+  return 0;
+}
+
+void tdm_port_add_source(tdm_port *p, tdm_source *s) {
+  s->next = p->sources;
+  p->sources = s;
+}
+
+void tdm_port_remove_source(tdm_port *p, tdm_source *s) {
+  tdm_source **at = &p->sources;
+  while (*at != s) at = &(*at)->next;
+  *at = s->next;
+}
+
 size_t tdm_port_drain(tdm_port *p) {
   size_t n = 0;
+  for (tdm_source *s = p->sources; s != NULL; s = s->next) s->collect(s);
   for (tdm_task *t = tdm_inbox_take(&p->back), *next; t != NULL; t = next) {
     next = t->next;
     came_back(t);
@@ -109,72 +132,92 @@ tdm_task *tdm_port_try_ready(tdm_port *p) {
 
 /* True once something is there; false when it is not worth looking longer. */
 static int spin_for_some(tdm_port *p, tdm_time deadline, tdm_time spin) {
-  if (spin <= 0) return tdm_inbox_has(&p->back);
+  if (spin <= 0) return tdm_port_has(p);
   tdm_time until = tdm_clock_now() + spin;
   if (until > deadline) until = deadline;
   do {
     for (int i = 0; i < 64; i++) {
-      if (tdm_inbox_has(&p->back)) return 1;
+      if (tdm_port_has(p)) return 1;
       tdm_pause();
     }
     sched_yield();
   } while (tdm_clock_now() < until);
-  return tdm_inbox_has(&p->back);
+  return tdm_port_has(p);
 }
 
-/* The want is published before the look at `back`, and a deliverer pushes
+/* The want is published before the look at what is back, and a deliverer pushes
  * before it looks at the want: one of the two sees the other. A notice left
  * over from before is not thrown away, it may be a nudge that the caller has
  * not seen yet. */
 int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
                   tdm_time deadline, tdm_time spin) {
   if (spin_for_some(p, deadline, spin)) return TDM_OK;
-  tdm_store_relaxed(&p->countdown, count);
-  tdm_store_total(&p->want, target ? (uintptr_t)target : WANT_COUNT);
+  tdm_bell *bell = tdm_load_relaxed(&p->bell);
+  tdm_store_relaxed(&bell->countdown, count);
+  tdm_store_total(&bell->want, target ? (uintptr_t)target : TDM_WANT_COUNT);
   int err = TDM_OK;
-  if (!tdm_inbox_has(&p->back)) err = tdm_park_wait(&p->park, deadline);
-  tdm_store_relaxed(&p->want, WANT_NOTHING);
+  if (!tdm_port_has(p)) err = tdm_park_wait(&bell->park, deadline);
+  tdm_store_relaxed(&bell->want, TDM_WANT_NOTHING);
   return err;
-}
-
-static int is_wanted(tdm_port *p, const tdm_task *t, uintptr_t want) {
-  if (want == WANT_COUNT) return tdm_sub_total(&p->countdown, 1) == 1;
-  return want == (uintptr_t)t;
-}
-
-static void signal_fd(int fd) {
-  uint64_t one = 1;
-  /* Cannot fail but by overflow, which is as readable as can be. */
-  if (write(fd, &one, sizeof one) < 0) return;
 }
 
 int tdm_port_deliver(tdm_task *t) {
   tdm_port *p = t->port;
+  uintptr_t what = (uintptr_t)t;
   int was_empty = tdm_inbox_push(&p->back, t);
-  uintptr_t want = tdm_load_total(&p->want);
-  if (want != WANT_NOTHING && is_wanted(p, t, want)) tdm_park_wake(&p->park);
-  if (was_empty) {
-    int fd = tdm_load_total(&p->fd);
-    if (fd >= 0) signal_fd(fd);
-  }
+  if (tdm_bell_ring(tdm_load_total(&p->bell), what, was_empty))
+    tdm_os_event_set(tdm_load_total(&p->fd));
   return was_empty;
 }
 
-void tdm_port_nudge(tdm_port *p) { tdm_park_wake(&p->park); }
+void tdm_port_nudge(tdm_port *p) {
+  tdm_park_wake(&tdm_load_total(&p->bell)->park);
+}
 
-int tdm_port_fileno(tdm_port *p) {
+static int need_fd(tdm_port *p) {
   int fd = tdm_load_relaxed(&p->fd);
   if (fd >= 0) return fd;
-  fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) return TDM_LIMIT;
-  tdm_store_total(&p->fd, fd);
+  fd = tdm_os_event_new();
+  if (fd >= 0) tdm_store_total(&p->fd, fd);
+  return fd;
+}
+
+static tdm_bell *map_bell(int fd) {
+  if (tdm_os_memory_extend(fd, TDM_BELL_SIZE) != TDM_OK) return NULL;
+  return tdm_os_memory_map(fd, 0, TDM_BELL_SIZE);
+}
+
+/* A worker that still reads the old bell finds nobody waiting there, and has
+ * pushed its task before: the next look for something to drain sees it. */
+int tdm_port_share_bell(tdm_port *p) {
+  if (p->bell_memory >= 0) return TDM_OK;
+  if (need_fd(p) < 0) return TDM_LIMIT;
+  int fd = tdm_os_memory_new("tandem-bell");
+  if (fd < 0) return fd;
+  tdm_bell *bell = map_bell(fd);
+  if (bell == NULL) {
+    close(fd);
+    return TDM_NOMEM;
+  }
+  bell->park.shared = 1;
+  tdm_store_relaxed(&bell->wired, tdm_load_relaxed(&p->own_bell.wired));
+  p->bell_memory = fd;
+  tdm_store_total(&p->bell, bell);
+  return TDM_OK;
+}
+
+int tdm_port_fileno(tdm_port *p) {
+  int fd = need_fd(p);
+  tdm_bell *bell = tdm_load_relaxed(&p->bell);
+  if (fd < 0 || tdm_load_relaxed(&bell->wired)) return fd;
+  tdm_store_total(&bell->wired, 1);
   /* What came back before anybody could signal. */
-  if (tdm_inbox_has(&p->back) || p->ready != NULL) signal_fd(fd);
+  if (tdm_port_has(p) || p->ready != NULL) tdm_os_event_set(fd);
   return fd;
 }
 
 void tdm_port_clear_fd(tdm_port *p) {
-  uint64_t n;
-  int fd = tdm_load_relaxed(&p->fd);
-  if (fd >= 0 && read(fd, &n, sizeof n) < 0) return;
+  tdm_bell *bell = tdm_load_relaxed(&p->bell);
+  if (tdm_load_relaxed(&bell->wired))
+    tdm_os_event_clear(tdm_load_relaxed(&p->fd));
 }

@@ -7,7 +7,11 @@
  * A Lua state has one port. Tasks are then plain objects of one thread: only
  * their way out and back crosses threads.
  *
- * Owns:    the tasks (slots) and the descriptor of tdm_port_fileno.
+ * Results of worker processes lie in memory that these share with us: a source,
+ * which the port's thread looks into itself, so that no other thread need be
+ * woken for them.
+ *
+ * Owns:    the tasks (slots), the bell's memory and the descriptors.
  * Threads: deliver and nudge: any. All else: the thread that runs the state.
  * Locks:   none. Blocks: tdm_port_wait, until its deadline.
  */
@@ -16,21 +20,28 @@
 
 #include <stdalign.h>
 
+#include "bell.h"
 #include "inbox.h"
-#include "park.h"
 #include "slab.h"
 #include "task.h"
+
+typedef struct tdm_source {
+  struct tdm_source *next;
+  int (*has)(struct tdm_source *s);      /* a hint, as tdm_inbox_has */
+  void (*collect)(struct tdm_source *s); /* delivers what is there */
+} tdm_source;
 
 typedef struct tdm_port {
   /* workers push here */
   alignas(64) tdm_inbox back;
-  /* what the port's thread waits for, see tdm_port_wait */
-  alignas(64) _Atomic(uintptr_t) want;
-  atomic_int countdown;
+  /* where the port's thread waits: own_bell, or one that processes share */
+  alignas(64) _Atomic(tdm_bell *) bell;
+  tdm_bell own_bell;
   atomic_int fd; /* -1 until somebody asked for it */
-  tdm_park park;
   /* of the port's thread alone */
   alignas(64) tdm_slab slab;
+  tdm_source *sources;
+  int bell_memory; /* a descriptor, where the bell is shared; else -1 */
   size_t away;     /* tasks marked TDM_AWAY */
   size_t watched;  /* tasks marked TDM_WATCHED, not yet ready */
   tdm_task *ready; /* settled and watched, in order of settling */
@@ -83,6 +94,19 @@ int tdm_port_deliver(tdm_task *t);
 
 /* By a worker: wakes the port's thread, whatever it waits for. */
 void tdm_port_nudge(tdm_port *p);
+
+/* Is there something to drain? A hint, but ordered with the total accesses. */
+int tdm_port_has(tdm_port *p);
+
+/* From now on the port looks there as well; or no longer. */
+void tdm_port_add_source(tdm_port *p, tdm_source *s);
+void tdm_port_remove_source(tdm_port *p, tdm_source *s);
+
+/* Sees to it that the bell lies in memory that processes can share: the first
+ * page of p->bell_memory. p->fd is then there as well. TDM_OK, TDM_LIMIT,
+ * TDM_NOMEM. */
+int tdm_port_share_bell(tdm_port *p);
+#define TDM_BELL_SIZE 4096
 
 /* A descriptor that is readable from when a task comes back until
  * tdm_port_clear_fd. Negative: TDM_LIMIT. */

@@ -19,6 +19,11 @@ typedef struct tdm_runner {
    * another error: this worker could not be made. */
   int (*open)(const void *recipe, struct tdm_ctl *ctl, void **vm, tdm_buf *why);
 
+  /* What each worker does once in its machine before its first task. A machine
+   * may have been copied since it was opened, by a fork of the process. Same
+   * errors; the machine remains to be closed. */
+  int (*start)(void *vm, tdm_buf *why);
+
   /* Runs a claimed task. TDM_DONE or TDM_FAILED, with the result or the error
    * appended to `out`; TDM_FAILED with nothing in `out` means out of memory.
    * Sets t->failed for a task of many items. */

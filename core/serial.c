@@ -36,7 +36,7 @@ static int serial_resize(tdm_executor *e, unsigned n) {
 static void serial_close(tdm_executor *e) { (void)e; }
 
 static void serial_interrupt(tdm_executor *e) {
-  tdm_ctl_cancel(&((serial *)e)->worker.ctl);
+  tdm_stop_ring(&((serial *)e)->worker.own_stop);
 }
 
 static int serial_is_over(tdm_executor *e) {

@@ -40,7 +40,11 @@ typedef struct tdm_payload {
   size_t n;
   union {
     char bytes[TDM_INLINE]; /* n <= TDM_INLINE */
-    char *block;            /* else */
+    struct {                /* else */
+      char *bytes;
+      struct tdm_heap *heap; /* whose block it is; NULL: memory of our own */
+      uint32_t block;        /* of the heap; 0: somebody else's bytes */
+    } far;
   } at;
 } tdm_payload;
 
@@ -83,7 +87,7 @@ typedef struct tdm_task {
 } tdm_task;
 
 static inline const char *tdm_payload_bytes(const tdm_payload *p) {
-  return p->n <= TDM_INLINE ? p->at.bytes : p->at.block;
+  return p->n <= TDM_INLINE ? p->at.bytes : p->at.far.bytes;
 }
 
 /* Frees the block, if there is one; the payload is then empty. */
@@ -93,6 +97,17 @@ void tdm_payload_fini(tdm_payload *p);
  * they are many (b is then empty), and the payload's old bytes go. TDM_OK or
  * TDM_NOMEM (nothing changed). */
 int tdm_payload_take(tdm_payload *p, tdm_buf *b);
+
+/* Copies bytes. TDM_OK or TDM_NOMEM (nothing changed). */
+int tdm_payload_copy(tdm_payload *p, const void *bytes, size_t n);
+
+/* Takes a block of the heap over, as the payload's bytes. */
+void tdm_payload_take_block(tdm_payload *p, struct tdm_heap *heap,
+                            uint32_t block, char *bytes, size_t n);
+
+/* Refers to bytes that stay where they are and are not freed with it. The
+ * payload must be empty. */
+void tdm_payload_lend(tdm_payload *p, char *bytes, size_t n);
 
 /* PENDING -> RUNNING, by a worker. False: somebody cancelled it. */
 static inline int tdm_task_claim(tdm_task *t) {

@@ -525,7 +525,7 @@ static void threads_interrupt(tdm_executor *e) {
   threads *p = (threads *)e;
   tdm_mutex_lock(&p->crew_lock);
   for (member *m = p->members; m != NULL; m = m->next)
-    tdm_ctl_cancel(&m->worker.ctl);
+    tdm_stop_ring(m->worker.ctl.stop);
   tdm_mutex_unlock(&p->crew_lock);
 }
 

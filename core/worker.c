@@ -14,6 +14,7 @@ void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
                      const char *pool_kind, const char *pool_name) {
   memset(w, 0, sizeof *w);
   w->runner = runner;
+  w->ctl.stop = &w->own_stop;
   w->ctl.worker = id;
   w->ctl.pool_kind = pool_kind;
   w->ctl.pool_name = pool_name;
@@ -21,7 +22,11 @@ void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
 
 int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_buf *why) {
   w->tasks_in_vm = 0;
-  return w->runner->open(recipe, &w->ctl, &w->vm, why);
+  int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
+  if (err != TDM_OK) return err;
+  err = w->runner->start(w->vm, why);
+  if (err != TDM_OK) tdm_worker_close(w);
+  return err;
 }
 
 void tdm_worker_close(tdm_worker *w) {
@@ -110,14 +115,14 @@ void tdm_worker_look(tdm_worker *w, tdm_worker_view *view) {
 }
 
 int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline) {
-  while (!tdm_load_total(&c->cancelled)) {
-    int err = tdm_park_wait(&c->park, deadline);
+  while (!tdm_load_total(&c->stop->cancelled)) {
+    int err = tdm_park_wait(&c->stop->park, deadline);
     if (err == TDM_TIMEOUT) return TDM_TIMEOUT;
   }
   return TDM_ABORTED;
 }
 
-void tdm_ctl_cancel(tdm_ctl *c) {
-  tdm_store_total(&c->cancelled, 1);
-  tdm_park_wake(&c->park);
+void tdm_stop_ring(tdm_stop *s) {
+  tdm_store_total(&s->cancelled, 1);
+  tdm_park_wake(&s->park);
 }

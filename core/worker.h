@@ -22,10 +22,16 @@ typedef struct tdm_worker_view {
   double cpu; /* seconds in tasks */
 } tdm_worker_view;
 
-/* How the world reaches a running task, and what the task may know. */
-typedef struct tdm_ctl {
+/* How the world tells a running task to end. Of a worker process it lies in
+ * memory that the host shares. */
+typedef struct tdm_stop {
   atomic_int cancelled; /* the task shall end soon */
   tdm_park park;        /* where tdm_ctl_sleep sleeps */
+} tdm_stop;
+
+/* How the world reaches a running task, and what the task may know. */
+typedef struct tdm_ctl {
+  tdm_stop *stop;
   unsigned worker;      /* from 1 */
   const char *pool_kind, *pool_name;
   const tdm_task *task; /* the one that runs; the worker's own thread only */
@@ -33,6 +39,7 @@ typedef struct tdm_ctl {
 
 typedef struct tdm_worker {
   tdm_ctl ctl;
+  tdm_stop own_stop;
   const tdm_runner *runner;
   void *vm; /* NULL: not open */
   tdm_buf out;
@@ -49,7 +56,7 @@ typedef struct tdm_worker {
 void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
                      const char *pool_kind, const char *pool_name);
 
-/* As tdm_runner.open. */
+/* As tdm_runner.open, and start. */
 int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_buf *why);
 
 /* Closes the virtual machine, if it is open. */
@@ -78,6 +85,6 @@ void tdm_worker_look(tdm_worker *w, tdm_worker_view *view);
 int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline);
 
 /* Tells the running task to end. Any thread. */
-void tdm_ctl_cancel(tdm_ctl *c);
+void tdm_stop_ring(tdm_stop *s);
 
 #endif

@@ -39,6 +39,12 @@ static int open_machine(const void *arg, tdm_ctl *ctl, void **vm,
   return TDM_OK;
 }
 
+static int start_machine(void *vm, tdm_buf *why) {
+  (void)vm;
+  (void)why;
+  return TDM_OK;
+}
+
 static void *target_of(const tdm_task *t) {
   void *p;
   memcpy(&p, tdm_payload_bytes(&t->payload), sizeof p);
@@ -127,6 +133,7 @@ static void release(void *arg) {
 
 const tdm_runner jobs_runner = {
     .open = open_machine,
+    .start = start_machine,
     .run = run_job,
     .has_garbage = has_garbage,
     .idle = idle,

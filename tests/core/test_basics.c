@@ -91,12 +91,12 @@ static void payload_steals_large_blocks(void) {
   fill(&b, 5000, 'x');
   const char *block = b.p;
   CHECK_INT(tdm_payload_take(&p, &b), TDM_OK);
-  CHECK(p.at.block == block && b.p == NULL && b.cap == 0);
+  CHECK(p.at.far.bytes == block && b.p == NULL && b.cap == 0);
   tdm_payload_fini(&p);
   fill(&b, 100, 'y');
   block = b.p;
   CHECK_INT(tdm_payload_take(&p, &b), TDM_OK);
-  CHECK(p.at.block != block && b.p == block);
+  CHECK(p.at.far.bytes != block && b.p == block);
   tdm_payload_fini(&p);
   tdm_buf_fini(&b);
 }
