@@ -17,6 +17,10 @@ LUA ?= $(shell scripts/dev/lua.sh)
 LUA_INC ?= /usr/include/lua5.4 /usr/include/lua54 /usr/include/lua/5.4 \
   /usr/local/include/lua5.4
 LUA_LIB ?= -llua5.4
+# The worker program has Lua within, for a start without a search for it.
+LUA_STATIC ?= $(firstword $(wildcard $(addsuffix /liblua5.4.a,\
+  /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null) /usr/lib64 /usr/lib \
+  /usr/local/lib)))
 
 LUADIR ?= $(PREFIX)/share/lua/5.4
 LIBDIR ?= $(PREFIX)/lib/lua/5.4
@@ -29,6 +33,7 @@ DIR = $(patsubst build/release,build,build/$(1)$(TWIN))
 OUT := $(call DIR,$(MODE))
 OBJ := build/obj/$(MODE)$(TWIN)
 SO := $(OUT)/tandem/core.so
+WORKER := $(OUT)/tandem/tandem-worker
 
 # ---- sources ----
 
@@ -38,9 +43,13 @@ CORE := $(filter-out $(TWINS),$(wildcard core/*.c))
 ifeq ($(INBOX),locked)
 CORE := $(filter-out $(TWINS:_locked.c=.c),$(CORE)) $(TWINS)
 endif
-BINDINGS := $(wildcard bindings/*.c)
+# The worker program is the module, and a main around it.
+BINDINGS := $(filter-out %_main.c,$(wildcard bindings/*.c))
 C_TESTS := $(patsubst %.c,%,$(wildcard tests/core/test_*.c))
-C_TEST_HELP := $(filter-out tests/core/test_%,$(wildcard tests/core/*.c))
+# The worker program that process pools of the C tests run.
+C_TEST_WORKER := tests/core/worker
+C_TEST_HELP := $(filter-out tests/core/test_% $(C_TEST_WORKER).c,\
+  $(wildcard tests/core/*.c))
 FUZZERS := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 SPECS ?= $(sort $(wildcard tests/spec/*_spec.lua tests/spec/*/*_spec.lua))
 
@@ -83,6 +92,7 @@ CFLAGS_ALL := -std=c11 -pthread -fPIC -fvisibility=hidden $(OPTIMIZE) \
 # and their code must not be unmapped under them.
 SO_FLAGS := -shared -pthread -Wl,-z,nodelete,-z,now,-z,relro
 
+comma := ,
 MAKEFLAGS += --no-print-directory
 export CC
 # These would hide the LUA_PATH that the targets below set.
@@ -95,7 +105,10 @@ SAY = $(if $(Q),@echo '  $(1) $@')
 
 # ---- build ----
 
-all: $(SO) build/bin/tandem ## build the module and the command (the default)
+all: $(SO) $(WORKER) build/bin/tandem ## build the module and the command (the default)
+
+# The name that luarocks calls it by.
+rock: all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' \
@@ -105,6 +118,14 @@ $(SO): $(CORE_O) $(BINDINGS_O)
 	@mkdir -p $(@D)
 	$(call SAY,ld)
 	$(Q)$(CC) $(SO_FLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^
+
+# C modules that a task requires find Lua's functions in the program (-E).
+$(WORKER): $(CORE_O) $(BINDINGS_O) $(OBJ)/bindings/worker_main.o
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread -rdynamic $(SANITIZE) $(LDFLAGS) -o $@ $^ \
+	  $(if $(LUA_STATIC),-Wl$(comma)--whole-archive $(LUA_STATIC) \
+	  -Wl$(comma)--no-whole-archive,$(LUA_LIB)) -lm -ldl
 
 # The link points at the source, so that an edit needs no build.
 build/bin/tandem:
@@ -130,7 +151,7 @@ $(OUT)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(CORE_O) $(BINDINGS_O)
 # Made by pattern rules, but not to be deleted as intermediate files.
 .SECONDARY:
 
-c-tests: $(C_TESTS:%=$(OUT)/%)
+c-tests: $(C_TESTS:%=$(OUT)/%) $(OUT)/$(C_TEST_WORKER)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
@@ -244,6 +265,7 @@ install: all ## install below PREFIX=/usr/local (DESTDIR= LIBDIR= LUADIR=)
 	  "$(DESTDIR)$(LUADIR)/tandem_cli/tasks" "$(DESTDIR)$(BINDIR)" \
 	  "$(DESTDIR)$(DOCDIR)"
 	install -m 644 $(SO) "$(DESTDIR)$(LIBDIR)/tandem/"
+	install -m 755 $(WORKER) "$(DESTDIR)$(LIBDIR)/tandem/"
 	install -m 644 bindings/tandem/*.lua "$(DESTDIR)$(LUADIR)/tandem/"
 	install -m 644 scripts/tandem_cli/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/"
 	install -m 644 scripts/tasks/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/tasks/"
@@ -254,5 +276,5 @@ clean: ## remove build/
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all help c-tests fuzzers demo repl bench env test test-core test-lua \
+.PHONY: all rock help c-tests fuzzers demo repl bench env test test-core test-lua \
   asan tsan gc valgrind fuzz cov lint lint-flags install clean $(NEEDS)

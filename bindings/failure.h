@@ -17,6 +17,9 @@
  * was appended. */
 int tdml_put_failure(lua_State *L, tdml_scratch *s, int mode, tdm_buf *out);
 
+/* Pushes the error that the core's note (core/note.h) is about. */
+void tdml_push_note(lua_State *L, const char *p, const char *task);
+
 /* Pushes the traceback that the handler kept, or nil. */
 void tdml_push_traceback(lua_State *L);
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../core/note.h"
+#include "failure.h"
 #include "pump.h"
 
 /* Results that are larger than this, or tables, are decoded once and kept: the
@@ -86,6 +88,8 @@ void tdml_push_failure(lua_State *L, const tdm_task *t, const char *p,
   if (n == 0) {
     tdml_pusherror(L, "memory", "not enough memory in the worker");
     name_culprit(L, t);
+  } else if (tdm_note_is(p, n)) {
+    tdml_push_note(L, p, t->func != NULL ? t->func->label : NULL);
   } else {
     int values = tdml_decode(L, p, n);
     if (values < 0) push_decode_error(L, t, values);
@@ -234,13 +238,10 @@ static int future_error(lua_State *L) {
   }
 }
 
-static const char *status_of(const tdm_task *t) {
+static const char *status_of(tdm_task *t) {
   static const char *const names[] = {"pending", "running", "done", "failed",
                                       "cancelled"};
-  /* An outcome is not known here before the task has come back. */
-  unsigned state = tdm_load_relaxed(&t->state);
-  if (!(t->marks & TDM_SETTLED) && state >= TDM_DONE) state = TDM_RUNNING;
-  return names[state];
+  return names[tdm_executor_state(t)];
 }
 
 /* A future that is not of an executor settles by the callbacks of others. */
@@ -277,16 +278,31 @@ static void run_on_cancel(lua_State *L) {
   }
 }
 
+/* The mode at idx: true for "kill". A thread cannot be killed; a future that
+ * has settled need not be. */
+static int wants_kill(lua_State *L, int idx, const tdm_task *t) {
+  const char *mode = "pending";
+  if (!lua_isnoneornil(L, idx))
+    mode = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
+  int kill = mode != NULL && strcmp(mode, "kill") == 0;
+  if (mode == NULL || (!kill && strcmp(mode, "pending") != 0))
+    tdml_argerror(L, idx - 1, "cancel",
+                  "expected the mode \"pending\" or \"kill\", got %s",
+                  mode ? mode : luaL_typename(L, idx));
+  int away = !(t->marks & TDM_SETTLED) && t->executor != NULL;
+  if (kill && away && t->executor->ops->try_kill == NULL)
+    tdml_argerror(L, idx - 1, "cancel",
+                  "a task of a %s pool cannot be killed; a process pool's can",
+                  t->executor->ops->kind);
+  return kill;
+}
+
 /* future:cancel([mode]) -> boolean */
 static int future_cancel(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
-  const char *mode = lua_isnoneornil(L, 2) ? "pending" : lua_tostring(L, 2);
-  if (mode == NULL || strcmp(mode, "pending") != 0)
-    return tdml_argerror(L, 1, "cancel",
-                         "expected the mode \"pending\", got %s",
-                         mode ? mode : luaL_typename(L, 2));
+  int kill = wants_kill(L, 2, t);
   lua_settop(L, 1);
-  if (tdm_executor_try_cancel(t)) {
+  if (kill ? tdm_executor_try_kill(t) : tdm_executor_try_cancel(t)) {
     drop_pool(L, 1);
     run_on_cancel(L);
   }

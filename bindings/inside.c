@@ -1,6 +1,6 @@
 #include "inside.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "client.h"
 #include "pump.h"
@@ -45,8 +45,7 @@ static int print_line(lua_State *L) {
   luaL_pushresult(&b);
   size_t size;
   const char *line = lua_tolstring(L, -1, &size);
-  fwrite(line, 1, size, stdout);
-  fflush(stdout);
+  tdm_ctl_print(tdml_ctl_of(L), line, size);
   return 0;
 }
 
@@ -55,6 +54,8 @@ void tdml_move_in(lua_State *L, tdm_ctl *ctl) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &ctl_key);
   lua_pushcfunction(L, print_line);
   lua_setglobal(L, "print");
+  /* A process may end. */
+  if (strcmp(ctl->pool_kind, "process") == 0) return;
   lua_getglobal(L, "os");
   lua_pushcfunction(L, exit_task);
   lua_setfield(L, -2, "exit");

@@ -311,6 +311,7 @@ static int pack_begin(lua_State *L) {
   tdml_client *c = tdml_checkpool(L, 1)->client;
   tdm_buf *b = &c->chunk;
   if (c->packing) return luaL_error(L, "a __tandem_pack cannot use map");
+  tdm_buf_use_heap(b, tdml_checkpool(L, 1)->executor->heap);
   if (lua_isnoneornil(L, 2)) {
     b->n = 0;
     return 0;

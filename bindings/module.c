@@ -1,11 +1,14 @@
 #include "module.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../core/cpu.h"
 #include "../core/mem.h"
+#include "../core/os.h"
 #include "chunk.h"
 #include "client.h"
 #include "future.h"
@@ -122,6 +125,30 @@ static int cwd(lua_State *L) {
   if (getcwd(path, sizeof path) == NULL) return luaL_pushfail(L), 1;
   lua_pushstring(L, path);
   return 1;
+}
+
+/* worker_beside() -> path of the worker program beside this very module, or nil
+ * where that cannot be told */
+static int worker_beside(lua_State *L) {
+  char folder[4096];
+  if (!tdm_os_own_folder(folder, sizeof folder)) return luaL_pushfail(L), 1;
+  lua_pushfstring(L, "%s/tandem-worker", folder);
+  return 1;
+}
+
+/* getenv(name) -> string or nil; also where the host has no os */
+static int get_environment(lua_State *L) {
+  lua_pushstring(L, getenv(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/* is_program(path) -> true; or false and what is wrong with it */
+static int is_program(lua_State *L) {
+  int ok = access(luaL_checkstring(L, 1), X_OK) == 0;
+  lua_pushboolean(L, ok);
+  if (ok) return 1;
+  lua_pushstring(L, strerror(errno));
+  return 2;
 }
 
 /* is_terminal(fd) -> boolean */
@@ -246,6 +273,10 @@ static void set_constants(lua_State *L) {
   }
   lua_pushinteger(L, TDM_MAX_WORKERS);
   lua_setfield(L, -2, "MAX_WORKERS");
+  lua_pushinteger(L, TDM_MAX_PROCESSES);
+  lua_setfield(L, -2, "MAX_PROCESSES");
+  lua_pushinteger(L, TDM_MOST_RETRIES);
+  lua_setfield(L, -2, "MOST_RETRIES");
 }
 
 static void new_known_tasks(lua_State *L) {
@@ -267,6 +298,9 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"now", now},
                                        {"cpu_count", cpu_count},
                                        {"cwd", cwd},
+                                       {"worker_beside", worker_beside},
+                                       {"getenv", get_environment},
+                                       {"is_program", is_program},
                                        {"is_terminal", is_terminal},
                                        {"write_error", write_error},
                                        {"set_error_handler", set_error_handler},

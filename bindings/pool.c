@@ -27,6 +27,13 @@ static int pool_interrupt(lua_State *L) {
   return 0;
 }
 
+/* kill(pool): ends running tasks, with their processes where they have some;
+ * threads are told to end them */
+static int pool_kill(lua_State *L) {
+  tdm_executor_kill(tdml_checkpool(L, 1)->executor);
+  return 0;
+}
+
 /* wait_over(pool, [timeout]) -> boolean; runs callbacks meanwhile */
 static int pool_wait_over(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
@@ -107,7 +114,7 @@ static int pool_exit_timeout(lua_State *L) {
   return 1;
 }
 
-/* describe(pool) -> "thread" | "serial", name, max_workers */
+/* describe(pool) -> "thread" | "process" | "serial", name, max_workers */
 static int pool_describe(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
   lua_pushstring(L, p->executor->ops->kind);
@@ -138,17 +145,26 @@ static int pool_newindex(lua_State *L) {
 /* --- the end --- */
 
 /* Waits without running callbacks: Lua is collecting, or closing. */
-static int wait_until_over(tdml_pool *p) {
+static int wait_until_over(tdml_pool *p, tdm_time timeout) {
   tdm_port *port = p->client->port;
-  tdm_time deadline = p->exit_timeout == TDM_FOREVER
-                          ? TDM_FOREVER
-                          : tdm_clock_now() + p->exit_timeout;
+  tdm_time deadline =
+      timeout == TDM_FOREVER ? TDM_FOREVER : tdm_clock_now() + timeout;
   while (!tdm_executor_is_over(p->executor)) {
     tdm_port_drain(port);
     if (tdm_port_wait(port, NULL, 1, deadline, 0) == TDM_TIMEOUT) break;
   }
   tdm_port_drain(port);
   return tdm_executor_is_over(p->executor);
+}
+
+/* How long a killed process may take to be gone. */
+#define KILL_TIMEOUT (5 * TDM_SECOND)
+
+/* Processes that do not end in time are killed. */
+static int end_by_force(tdml_pool *p) {
+  if (p->executor->ops->kill == NULL) return 0;
+  tdm_executor_kill(p->executor);
+  return wait_until_over(p, KILL_TIMEOUT);
 }
 
 /* Collected without shutdown: pending tasks are cancelled, running ones told to
@@ -165,7 +181,7 @@ static void end(tdml_pool *p) {
     tdm_executor_cancel_pending(e);
     tdm_executor_interrupt(e);
   }
-  if (wait_until_over(p))
+  if (wait_until_over(p, p->exit_timeout) || end_by_force(p))
     tdm_executor_free(e);
   else
     p->client->abandoned++;
@@ -195,6 +211,7 @@ void tdml_open_pool(lua_State *L, tdml_client *c) {
                                        {"submit_chunk", tdml_pool_submit_chunk},
                                        {"close", pool_close},
                                        {"interrupt", pool_interrupt},
+                                       {"kill", pool_kill},
                                        {"wait_over", pool_wait_over},
                                        {"unfinished", pool_unfinished},
                                        {"describe", pool_describe},

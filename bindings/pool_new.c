@@ -78,6 +78,17 @@ static void get_settings(lua_State *L, int idx, tdm_settings *s) {
       .spin = get_nanoseconds(L, idx, "spin"),
   };
   snprintf(s->name, sizeof s->name, "%s", get_string(L, idx, "name"));
+  s->memory_limit = (uint64_t)get_integer(L, idx, "memory_limit");
+  const char *program = get_string(L, idx, "worker_path");
+  if (program != NULL) snprintf(s->program, sizeof s->program, "%s", program);
+}
+
+typedef int (*maker)(const tdm_settings *s, const tdm_runner *r, void *recipe,
+                     tdm_port *port, tdm_executor **out);
+
+static maker get_maker(const char *kind) {
+  if (strcmp(kind, "serial") == 0) return tdm_serial_new;
+  return strcmp(kind, "process") == 0 ? tdm_procs_new : tdm_threads_new;
 }
 
 static enum tdml_on_full get_on_full(lua_State *L, int idx) {
@@ -89,7 +100,7 @@ static enum tdml_on_full get_on_full(lua_State *L, int idx) {
 /* new_pool(kind, settings) -> pool; see bindings/tandem/pool.lua */
 int tdml_pool_new(lua_State *L) {
   tdml_client *c = tdml_client_of(L);
-  int serial = strcmp(luaL_checkstring(L, 1), "serial") == 0;
+  maker make = get_maker(luaL_checkstring(L, 1));
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   tdm_settings settings;
@@ -104,8 +115,8 @@ int tdml_pool_new(lua_State *L) {
   p->client = c;
   tdml_client_retain(c);
   tdml_recipe *recipe = new_recipe(L, c, 2, p->mode);
-  int err = (serial ? tdm_serial_new : tdm_threads_new)(
-      &settings, &tdml_runner, recipe, port, &p->executor);
+  settings.recipe_size = sizeof *recipe + recipe->size;
+  int err = make(&settings, &tdml_runner, recipe, port, &p->executor);
   if (err != TDM_OK) {
     tdm_mem_free(recipe);
     return tdml_raise(L, err);

@@ -77,8 +77,9 @@ int tdml_pool_stats(lua_State *L) {
 static void push_worker(lua_State *L, const tdm_worker_view *v) {
   lua_createtable(L, 0, 8);
   set_count(L, "id", v->id);
-  set_count(L, "pid", (uint64_t)getpid());
-  if (v->tid != 0) set_count(L, "tid", (uint64_t)v->tid);
+  if (v->pid >= 0)
+    set_count(L, "pid", (uint64_t)(v->pid != 0 ? v->pid : getpid()));
+  if (v->tid > 0) set_count(L, "tid", (uint64_t)v->tid);
   lua_pushstring(L, v->func ? "running" : "idle");
   lua_setfield(L, -2, "status");
   if (v->func != NULL) {

@@ -31,10 +31,10 @@ static void push_refused(lua_State *L, tdm_executor *e, int err) {
                      name, e->settings.queue_limit);
       break;
     case TDM_LIMIT:
-      tdml_pusherror(L, kind,
-                     "pool '%s' cannot start a worker thread: a limit "
-                     "of the system was reached",
-                     name);
+      tdml_pusherror(L, kind, "pool '%s' cannot start a worker: %s", name,
+                     e->trouble[0] != '\0' ? e->trouble
+                                           : "a limit of the system was "
+                                             "reached");
       break;
     case TDM_FORKED:
       tdml_pusherror(L, kind,
@@ -105,10 +105,11 @@ static void encode_arguments(lua_State *L, tdml_pool *p, tdm_task *t, int first,
   /* A __tandem_pack may submit: it then finds an empty buffer. */
   tdm_buf buf = c->buf;
   c->buf = (tdm_buf){0};
-  buf.n = 0;
+  tdm_buf_use_heap(&buf, p->executor->heap);
   int err = tdml_encode(L, first, n, &buf, c->scratch, &opts);
   if (err == TDM_OK) err = tdm_payload_take(&t->payload, &buf);
   tdm_buf_fini(&c->buf);
+  tdm_buf_use_heap(&buf, NULL);
   c->buf = buf;
   if (err == TDM_ENCODE) raise_encode(L, c, t->func);
   if (err != TDM_OK) tdml_nomem(L);
@@ -157,24 +158,26 @@ int tdml_pool_call(lua_State *L) {
   return tdml_future_result(L);
 }
 
-/* submit_with(pool, priority, label or nil, task, ...) -> future */
+/* submit_with(pool, priority, retries, label or nil, task, ...) -> future */
 int tdml_pool_submit_with(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
   lua_Integer priority = luaL_checkinteger(L, 2);
-  const char *label = luaL_optstring(L, 3, NULL);
-  tdm_func *func = tdml_checktask(L, p->client, 4, 1, "submit");
+  lua_Integer retries = luaL_checkinteger(L, 3);
+  const char *label = luaL_optstring(L, 4, NULL);
+  tdm_func *func = tdml_checktask(L, p->client, 5, 1, "submit");
   if (label != NULL) func = tdml_relabel(L, p->client, func, label);
-  int n = lua_gettop(L) - 4;
+  int n = lua_gettop(L) - 5;
   tdm_task *t = push_task(L, p, func);
   t->priority = (int32_t)priority;
-  encode_arguments(L, p, t, 5, n);
-  send(L, 1, n + 5);
-  lua_settop(L, n + 5);
+  t->retries = (unsigned)retries & TDM_MOST_RETRIES;
+  encode_arguments(L, p, t, 6, n);
+  send(L, 1, n + 6);
+  lua_settop(L, n + 6);
   return 1;
 }
 
-/* submit_chunk(pool, task, items, job, priority, label) -> future; the chunk is
- * what pack_items and its like have put together */
+/* submit_chunk(pool, task, items, job, priority, label, retries) -> future; the
+ * chunk is what pack_items and its like have put together */
 int tdml_pool_submit_chunk(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
   tdm_func *func = tdml_checktask(L, p->client, 2, 1, "map");
@@ -182,7 +185,8 @@ int tdml_pool_submit_chunk(lua_State *L) {
   if (label != NULL) func = tdml_relabel(L, p->client, func, label);
   tdm_task *t = push_task(L, p, func);
   t->items = (uint32_t)luaL_checkinteger(L, 3);
-  t->job = (uint8_t)luaL_checkinteger(L, 4);
+  t->job = (unsigned)luaL_checkinteger(L, 4) & 3u;
+  t->retries = (unsigned)luaL_optinteger(L, 7, 0) & TDM_MOST_RETRIES;
   t->priority = (int32_t)luaL_optinteger(L, 5, 0);
   int future = lua_gettop(L);
   if (tdm_payload_take(&t->payload, &p->client->chunk) != TDM_OK)

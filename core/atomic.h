@@ -33,6 +33,12 @@
   (tdm_chaos(), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
 #define tdm_sub_total(p, v) \
   (tdm_chaos(), atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst))
+#define tdm_or_total(p, v) \
+  (tdm_chaos(), atomic_fetch_or_explicit((p), (v), memory_order_seq_cst))
+#define tdm_and_total(p, v) \
+  (tdm_chaos(), atomic_fetch_and_explicit((p), (v), memory_order_seq_cst))
+#define tdm_xor_total(p, v) \
+  (tdm_chaos(), atomic_fetch_xor_explicit((p), (v), memory_order_seq_cst))
 #define tdm_cas_total(p, expected, v)       \
   (tdm_chaos(),                             \
    atomic_compare_exchange_strong_explicit( \

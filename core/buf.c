@@ -17,7 +17,9 @@ static int grow_in_heap(tdm_buf *b, size_t cap) {
   char *p;
   uint32_t block = tdm_heap_take(b->heap, cap, &p);
   if (block == 0) return TDM_NOMEM;
-  if (b->n != 0) memcpy(p, b->p, b->n);
+  /* All of it, as realloc does: there may be bytes that n does not count yet.
+   */
+  if (b->cap != 0) memcpy(p, b->p, b->cap);
   free_block(b);
   b->p = p;
   b->cap = cap;

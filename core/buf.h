@@ -19,9 +19,9 @@ struct tdm_heap;
 #define TDM_BUF_SHARED ((size_t)32 * 1024)
 
 typedef struct tdm_buf {
-  char *p;    /* the bytes, or NULL */
-  size_t n;   /* how many are in use */
-  size_t cap; /* how many fit; n <= cap */
+  char *p;               /* the bytes, or NULL */
+  size_t n;              /* how many are in use */
+  size_t cap;            /* how many fit; n <= cap */
   struct tdm_heap *heap; /* where it grows when it is large, or NULL */
   uint32_t block;        /* of the heap; 0: it is not there */
 } tdm_buf;

@@ -28,7 +28,9 @@ static int refusal(tdm_executor *e) {
 
 static int is_full(tdm_executor *e) {
   size_t limit = e->settings.queue_limit;
-  return limit != 0 && tdm_load_total(&e->queued) >= limit;
+  if (limit == 0) return 0;
+  if (e->ops->pending != NULL) return e->ops->pending(e, limit) >= limit;
+  return tdm_load_total(&e->queued) >= limit;
 }
 
 int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
@@ -84,11 +86,39 @@ static void note_cancelled(tdm_executor *e, tdm_task *t) {
   if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
 }
 
-int tdm_executor_try_cancel(tdm_task *t) {
-  if (!tdm_task_try_cancel(t)) return 0;
+/* Of a task that is settled, `executor` is no longer what it says. */
+static tdm_executor *executor_of(const tdm_task *t) {
+  if (t->marks & TDM_SETTLED || t->executor == NULL) return NULL;
+  return tdm_executor_is_foreign(t->executor) ? NULL : t->executor;
+}
+
+static int finish_cancel(tdm_task *t) {
   if (t->executor != NULL) note_cancelled(t->executor, t);
   tdm_port_settle(t);
   return 1;
+}
+
+int tdm_executor_try_cancel(tdm_task *t) {
+  tdm_executor *e = executor_of(t);
+  int ok = e != NULL && e->ops->try_cancel != NULL ? e->ops->try_cancel(e, t)
+                                                   : tdm_task_try_cancel(t);
+  return ok && finish_cancel(t);
+}
+
+int tdm_executor_try_kill(tdm_task *t) {
+  tdm_executor *e = executor_of(t);
+  if (tdm_executor_try_cancel(t)) return 1;
+  int ok = e != NULL && e->ops->try_kill != NULL && e->ops->try_kill(e, t);
+  return ok && finish_cancel(t);
+}
+
+enum tdm_state tdm_executor_state(tdm_task *t) {
+  tdm_executor *e = executor_of(t);
+  if (e != NULL && e->ops->look != NULL) e->ops->look(e, t);
+  enum tdm_state state = (enum tdm_state)tdm_load_relaxed(&t->state);
+  /* An outcome is not known here before the task has come back. */
+  if (state >= TDM_DONE && !(t->marks & TDM_SETTLED)) return TDM_RUNNING;
+  return state;
 }
 
 size_t tdm_executor_cancel_pending(tdm_executor *e) {
@@ -114,6 +144,13 @@ void tdm_executor_interrupt(tdm_executor *e) {
   if (tdm_executor_is_foreign(e)) return;
   tdm_store_total(&e->interrupting, 1);
   e->ops->interrupt(e);
+}
+
+void tdm_executor_kill(tdm_executor *e) {
+  if (tdm_executor_is_foreign(e)) return;
+  tdm_executor_interrupt(e);
+  if (e->ops->kill != NULL) e->ops->kill(e);
+  tdm_port_drain(e->port);
 }
 
 int tdm_executor_is_over(tdm_executor *e) { return e->ops->is_over(e); }
@@ -142,7 +179,7 @@ void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
 
 /* The first failure is the cause; `breaking` keeps a second one off it, which
  * waits the few instructions until the first is written down. */
-static void break_for(tdm_executor *e, tdm_buf *why) {
+void tdm_executor_break(tdm_executor *e, tdm_buf *why) {
   int none = 0;
   if (tdm_cas_total(&e->breaking, &none, 1)) {
     e->cause = *why;
@@ -165,7 +202,7 @@ int tdm_executor_prepare(tdm_executor *e, tdm_worker *w) {
   if (w->vm != NULL || tdm_load_acquire(&e->broken)) return TDM_OK;
   tdm_buf why = {0};
   int err = tdm_worker_open(w, e->recipe, &why);
-  if (err == TDM_BROKEN) break_for(e, &why);
+  if (err == TDM_BROKEN) tdm_executor_break(e, &why);
   tdm_buf_fini(&why);
   return err == TDM_BROKEN ? TDM_OK : err;
 }

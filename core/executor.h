@@ -21,6 +21,7 @@
 #include "worker.h"
 
 #define TDM_MAX_WORKERS 65535
+#define TDM_MAX_PROCESSES 1000 /* with some places for those that go */
 
 typedef struct tdm_executor tdm_executor;
 
@@ -29,11 +30,14 @@ typedef struct tdm_settings {
   uint64_t max_tasks_per_worker; /* 0: no limit */
   size_t queue_limit;            /* most pending tasks; 0: no limit */
   tdm_time spin;                 /* ns an idle worker looks before it sleeps */
+  uint64_t memory_limit;         /* bytes of a worker process; 0: none */
+  size_t recipe_size;            /* bytes of the recipe, for another process */
   char name[48];
+  char program[512]; /* the worker program, for processes */
 } tdm_settings;
 
 typedef struct tdm_executor_ops {
-  const char *kind; /* "thread", "serial" */
+  const char *kind; /* "thread", "process", "serial" */
 
   /* Takes over the task. On an error it was not taken. */
   int (*submit)(tdm_executor *e, tdm_task *t);
@@ -60,6 +64,24 @@ typedef struct tdm_executor_ops {
 
   /* Adds what all workers did. */
   void (*tally)(tdm_executor *e, tdm_tally *sum);
+
+  /* The rest is NULL where tasks stay in this process, and a task's state says
+   * all. */
+
+  /* As tdm_task_try_cancel, for a task that may be in a worker's reach. */
+  int (*try_cancel)(tdm_executor *e, tdm_task *t);
+
+  /* Ends a running task with its worker. True: it is cancelled. */
+  int (*try_kill)(tdm_executor *e, tdm_task *t);
+
+  /* Ends all workers, and cancels what they run. */
+  void (*kill)(tdm_executor *e);
+
+  /* Brings the state of a task that is away up to date. */
+  void (*look)(tdm_executor *e, tdm_task *t);
+
+  /* How many tasks are pending, at most `enough`. */
+  size_t (*pending)(tdm_executor *e, size_t enough);
 } tdm_executor_ops;
 
 struct tdm_executor {
@@ -76,16 +98,20 @@ struct tdm_executor {
   /* of all */
   atomic_int closing;
   atomic_int interrupting;
-  atomic_int breaking;  /* somebody writes `cause` */
-  atomic_int broken;    /* `cause` is set and constant from now on */
-  tdm_buf cause;        /* payload of the failure that broke it */
-  atomic_uint missing;  /* workers that could not be started */
-  atomic_size_t queued; /* kept only where queue_limit is set */
+  atomic_int breaking;   /* somebody writes `cause` */
+  atomic_int broken;     /* `cause` is set and constant from now on */
+  tdm_buf cause;         /* payload of the failure that broke it */
+  atomic_uint missing;   /* workers that could not be started */
+  atomic_size_t queued;  /* kept only where queue_limit is set */
+  struct tdm_heap *heap; /* where large arguments may lie, or NULL */
+  char trouble[200];     /* what TDM_LIMIT was about, or "" */
 };
 
 /* Makes one. On success it owns the recipe. Starts no worker. */
 int tdm_threads_new(const tdm_settings *s, const tdm_runner *r, void *recipe,
                     tdm_port *port, tdm_executor **out);
+int tdm_procs_new(const tdm_settings *s, const tdm_runner *r, void *recipe,
+                  tdm_port *port, tdm_executor **out);
 int tdm_serial_new(const tdm_settings *s, const tdm_runner *r, void *recipe,
                    tdm_port *port, tdm_executor **out);
 
@@ -101,6 +127,12 @@ int tdm_executor_run_here(tdm_executor *e, tdm_task *t);
 /* Cancels the task if it has not started. True if it did. */
 int tdm_executor_try_cancel(tdm_task *t);
 
+/* The same, also if it runs in a worker process, which is killed for it. */
+int tdm_executor_try_kill(tdm_task *t);
+
+/* The state of a task, as far as it can be known here. */
+enum tdm_state tdm_executor_state(tdm_task *t);
+
 /* Cancels all tasks of this executor that have not started; how many items. */
 size_t tdm_executor_cancel_pending(tdm_executor *e);
 
@@ -109,6 +141,9 @@ void tdm_executor_close(tdm_executor *e);
 
 /* Tells all running tasks to end. */
 void tdm_executor_interrupt(tdm_executor *e);
+
+/* Ends what runs: kills worker processes, and tells threads to end. */
+void tdm_executor_kill(tdm_executor *e);
 
 int tdm_executor_is_over(tdm_executor *e);
 
@@ -125,6 +160,9 @@ void tdm_executor_tally(tdm_executor *e, tdm_tally *sum);
 void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
                        const tdm_settings *s, const tdm_runner *r,
                        tdm_port *port);
+
+/* The pool is broken, for this cause, which is taken; unless it is already. */
+void tdm_executor_break(tdm_executor *e, tdm_buf *why);
 
 /* Sees to it that the worker can run: opens its virtual machine where it is
  * not open, and a fresh one where it has done its share. A failing initializer

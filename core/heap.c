@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fault.h"
 #include "mem.h"
 #include "os.h"
 
@@ -12,7 +13,7 @@
 
 /* Pages of free large blocks that are kept for the next time, and mappings of
  * blocks that are not in use. More than this goes back to the system. */
-#define MOST_KEPT ((int64_t)128 << 20)
+#define MOST_KEPT ((int64_t)48 << 20)
 #define MOST_MAPPED ((size_t)256 << 20)
 
 void tdm_heap_share_init(tdm_heap_share *s, uint64_t base) {
@@ -41,6 +42,12 @@ static void unmap(tdm_heap *h, tdm_mapping *m) {
   *m = (tdm_mapping){0};
 }
 
+/* Mappings that nobody uses make room for those that somebody needs. */
+static void unmap_unused(tdm_heap *h) {
+  for (size_t i = 0; i < h->mapped_count; i++)
+    if (!h->mapped[i].used) unmap(h, &h->mapped[i]);
+}
+
 void tdm_heap_release(tdm_heap *h) {
   if (tdm_sub_total(&h->references, (size_t)1) != 1) return;
   for (size_t i = 0; i < h->mapped_count; i++) unmap(h, &h->mapped[i]);
@@ -50,6 +57,18 @@ void tdm_heap_release(tdm_heap *h) {
   tdm_mutex_fini(&h->lock);
   tdm_mem_free(h->mapped);
   tdm_mem_free(h);
+}
+
+void tdm_heap_leave(tdm_heap *h) {
+  tdm_mutex_lock(&h->lock);
+  unmap_unused(h);
+  tdm_mutex_unlock(&h->lock);
+  tdm_heap_forget(h);
+}
+
+void tdm_heap_forget(tdm_heap *h) {
+  h->fd = -1;
+  h->share = NULL;
 }
 
 /* --- which blocks there are --- */
@@ -129,6 +148,7 @@ static uint32_t new_small(tdm_heap *h, unsigned size_class) {
   if (first == 0) return 0;
   for (uint32_t i = 0; i < n; i++) {
     tdm_block *b = block_of(s, first + i);
+    if (i < 2) tdm_fault();
     b->size_class = (uint8_t)size_class;
     b->at = s->base + at + i * size;
     tdm_store_relaxed(&b->owner, (uint16_t)(i == 0 ? h->owner : 0));
@@ -143,19 +163,15 @@ static uint32_t take_of_class(tdm_heap *h, unsigned size_class) {
   if (number == 0)
     return is_small(size_class) ? new_small(h, size_class)
                                 : new_large(h, size_class);
+  tdm_fault();
   tdm_store_relaxed(&block_of(s, number)->owner, (uint16_t)h->owner);
+  tdm_fault();
   if (!is_small(size_class))
-    tdm_sub_total(&s->kept, (int64_t)size_of(size_class));
+    tdm_sub_total(&s->kept, (int64_t)block_of(s, number)->used);
   return number;
 }
 
 /* --- where they are, here --- */
-
-/* Mappings that nobody uses make room for those that somebody needs. */
-static void unmap_unused(tdm_heap *h) {
-  for (size_t i = 0; i < h->mapped_count; i++)
-    if (!h->mapped[i].used) unmap(h, &h->mapped[i]);
-}
 
 static char *map(tdm_heap *h, uint64_t at, size_t size) {
   if (h->fd < 0 || tdm_os_memory_extend(h->fd, at + size) != TDM_OK)
@@ -171,8 +187,8 @@ static char *small_at(tdm_heap *h, const tdm_block *b) {
   size_t i = (size_t)(at / TDM_HEAP_SEGMENT);
   if (i >= TDM_HEAP_SEGMENTS) return NULL;
   if (h->segment[i] == NULL)
-    h->segment[i] = map(h, h->share->base + i * TDM_HEAP_SEGMENT,
-                        (size_t)TDM_HEAP_SEGMENT);
+    h->segment[i] =
+        map(h, h->share->base + i * TDM_HEAP_SEGMENT, (size_t)TDM_HEAP_SEGMENT);
   char *segment = h->segment[i];
   return segment == NULL ? NULL : segment + at % TDM_HEAP_SEGMENT;
 }
@@ -212,8 +228,8 @@ char *tdm_heap_at(tdm_heap *h, uint32_t block, size_t size) {
   if (b->size_class >= TDM_HEAP_CLASSES || size > size_of(b->size_class))
     return NULL;
   tdm_mutex_lock(&h->lock);
-  char *p = is_small(b->size_class) ? small_at(h, b)
-                                    : large_at(h, b, block, size);
+  char *p =
+      is_small(b->size_class) ? small_at(h, b) : large_at(h, b, block, size);
   tdm_mutex_unlock(&h->lock);
   return p;
 }
@@ -237,22 +253,28 @@ static void give_back(tdm_heap *h, uint32_t number) {
   tdm_heap_share *s = h->share;
   tdm_block *b = block_of(s, number);
   tdm_store_relaxed(&b->owner, (uint16_t)TDM_HEAP_NOBODY);
+  tdm_fault();
   if (!is_small(b->size_class)) {
-    int64_t size = (int64_t)size_of(b->size_class);
-    if (tdm_add_total(&s->kept, size) + size > MOST_KEPT && h->fd >= 0)
-      tdm_os_memory_release(h->fd, b->at, (uint64_t)size);
+    int64_t used = (int64_t)b->used;
+    if (tdm_add_total(&s->kept, used) + used > MOST_KEPT) {
+      tdm_os_memory_release(h->fd, b->at, size_of(b->size_class));
+      tdm_sub_total(&s->kept, used);
+      b->used = 0;
+    }
   }
   push_free(s, number);
+  tdm_fault();
 }
 
 uint32_t tdm_heap_take(tdm_heap *h, size_t size, char **p) {
   unsigned c = class_for(size);
-  if (c >= TDM_HEAP_CLASSES || h->fd < 0) return 0;
+  if (c >= TDM_HEAP_CLASSES || h->fd < 0 || h->share == NULL) return 0;
   uint32_t number = take_of_class(h, c);
   /* The small ones may be used up; larger ones do as well. */
   if (number == 0 && is_small(c))
     number = take_of_class(h, TDM_HEAP_SMALL - TDM_HEAP_LEAST + 1);
   if (number == 0) return 0;
+  block_of(h->share, number)->used = size;
   *p = tdm_heap_at(h, number, size);
   if (*p == NULL) {
     give_back(h, number);
@@ -263,8 +285,10 @@ uint32_t tdm_heap_take(tdm_heap *h, size_t size, char **p) {
 }
 
 void tdm_heap_free(tdm_heap *h, uint32_t block) {
-  tdm_heap_look_away(h, block);
-  give_back(h, block);
+  if (h->share != NULL) {
+    tdm_heap_look_away(h, block);
+    give_back(h, block);
+  }
   tdm_heap_release(h);
 }
 
@@ -274,6 +298,11 @@ char *tdm_heap_adopt(tdm_heap *h, uint32_t block, size_t size) {
   tdm_store_relaxed(&block_of(h->share, block)->owner, (uint16_t)h->owner);
   tdm_add_total(&h->references, (size_t)1);
   return p;
+}
+
+void tdm_heap_abandon(tdm_heap *h, uint32_t block) {
+  if (block != 0 && block <= tdm_load_total(&h->share->count))
+    give_back(h, block);
 }
 
 void tdm_heap_part_with(tdm_heap *h, uint32_t block) {

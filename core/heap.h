@@ -26,9 +26,9 @@
 #include "atomic.h"
 #include "lock.h"
 
-#define TDM_HEAP_LEAST 9     /* log2 of the smallest block */
-#define TDM_HEAP_SMALL 16    /* of the largest that lies in a segment */
-#define TDM_HEAP_CLASSES 32  /* sizes: up to 2^40 */
+#define TDM_HEAP_LEAST 9    /* log2 of the smallest block */
+#define TDM_HEAP_SMALL 16   /* of the largest that lies in a segment */
+#define TDM_HEAP_CLASSES 32 /* sizes: up to 2^40 */
 #define TDM_HEAP_BLOCKS 65536
 #define TDM_HEAP_SEGMENTS 256 /* of small blocks */
 #define TDM_HEAP_SEGMENT ((uint64_t)1 << 20)
@@ -38,16 +38,17 @@ typedef struct tdm_block {
   _Atomic(uint16_t) owner; /* TDM_HEAP_NOBODY, _HOST, or a worker's place + 2 */
   uint8_t size_class;      /* constant, as is */
   uint64_t at;             /* the offset in the file */
+  uint64_t used;           /* bytes of it that were asked for */
 } tdm_block;
 
 enum { TDM_HEAP_NOBODY, TDM_HEAP_HOST, TDM_HEAP_FIRST_PLACE };
 
 /* The part that lies in the shared memory itself. All zero bits: no blocks. */
 typedef struct tdm_heap_share {
-  uint64_t base;                 /* where the blocks begin in the file */
+  uint64_t base;                  /* where the blocks begin in the file */
   _Atomic(uint64_t) small, large; /* how far each part is used */
-  _Atomic(uint32_t) count;       /* block numbers in use: 1 .. count */
-  _Atomic(int64_t) kept;         /* bytes of large free blocks with pages */
+  _Atomic(uint32_t) count;        /* block numbers in use: 1 .. count */
+  _Atomic(int64_t) kept;          /* bytes of large free blocks with pages */
   /* The free blocks of a size: a count against ABA << 32 | number */
   alignas(64) _Atomic(uint64_t) free[TDM_HEAP_CLASSES];
   tdm_block block[TDM_HEAP_BLOCKS]; /* number n is at n - 1 */
@@ -78,6 +79,13 @@ void tdm_heap_share_init(tdm_heap_share *s, uint64_t base);
 tdm_heap *tdm_heap_new(tdm_heap_share *s, int fd, unsigned owner);
 void tdm_heap_release(tdm_heap *h);
 
+/* The shared memory goes away: blocks that are in use here stay readable, and
+ * nothing else can be done with the view. */
+void tdm_heap_leave(tdm_heap *h);
+
+/* The same in a forked child, before anything else there. */
+void tdm_heap_forget(tdm_heap *h);
+
 /* A block of at least `size` bytes, mapped here; `*p` is where. Its number, or
  * 0 when out of memory. It is a reference to the view until it is freed. */
 uint32_t tdm_heap_take(tdm_heap *h, size_t size, char **p);
@@ -92,6 +100,9 @@ char *tdm_heap_at(tdm_heap *h, uint32_t block, size_t size);
 /* As that, for a block that another process has filled: it is ours now, as if
  * we had taken it. */
 char *tdm_heap_adopt(tdm_heap *h, uint32_t block, size_t size);
+
+/* Frees a block that another process has filled and that cannot be read. */
+void tdm_heap_abandon(tdm_heap *h, uint32_t block);
 
 /* A block that we have filled is another's now. */
 void tdm_heap_part_with(tdm_heap *h, uint32_t block);

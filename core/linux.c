@@ -61,6 +61,11 @@ void *tdm_os_memory_map(int fd, uint64_t at, size_t size) {
 
 void tdm_os_memory_unmap(void *p, size_t size) { munmap(p, size); }
 
+void tdm_os_lock_file(int fd, int locked) {
+  struct flock whole = {.l_type = locked ? F_WRLCK : F_UNLCK};
+  while (fcntl(fd, F_SETLKW, &whole) != 0 && errno == EINTR) continue;
+}
+
 void tdm_os_memory_release(int fd, uint64_t at, uint64_t size) {
   fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
             (off_t)size);
@@ -76,8 +81,8 @@ int tdm_os_futex_wait(atomic_uint *word, unsigned value, tdm_time deadline,
   struct timespec until = {.tv_sec = (time_t)(deadline / TDM_SECOND),
                            .tv_nsec = (long)(deadline % TDM_SECOND)};
   int op = shared ? FUTEX_WAIT_BITSET : FUTEX_WAIT_BITSET_PRIVATE;
-  long r = syscall(SYS_futex, word, op, value, &until, NULL,
-                   FUTEX_BITSET_MATCH_ANY);
+  long r =
+      syscall(SYS_futex, word, op, value, &until, NULL, FUTEX_BITSET_MATCH_ANY);
   return r == 0 ? 0 : errno;
 }
 

@@ -20,14 +20,14 @@
  *
  * Errors:  negative codes of error.h, with errno left as it was set.
  * Threads: any.
- * Blocks:  tdm_os_futex_wait, until its deadline.
+ * Blocks:  tdm_os_futex_wait, until its deadline; tdm_os_lock_file.
  */
 #ifndef TDM_OS_H
 #define TDM_OS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdatomic.h>
 
 #include "clock.h"
 
@@ -42,6 +42,9 @@ int tdm_os_memory_extend(int fd, uint64_t size);
 /* Maps a part of it, readable and writable. NULL when it cannot be had. */
 void *tdm_os_memory_map(int fd, uint64_t at, size_t size);
 void tdm_os_memory_unmap(void *p, size_t size);
+
+/* Locks it for this process, or unlocks it; who dies unlocks it. */
+void tdm_os_lock_file(int fd, int locked);
 
 /* Gives the pages of a part back; they read as zeros from then on. */
 void tdm_os_memory_release(int fd, uint64_t at, uint64_t size);

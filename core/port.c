@@ -206,6 +206,10 @@ int tdm_port_share_bell(tdm_port *p) {
   return TDM_OK;
 }
 
+void tdm_port_forget_bell(tdm_port *p) {
+  tdm_store_relaxed(&p->bell, &p->own_bell);
+}
+
 int tdm_port_fileno(tdm_port *p) {
   int fd = need_fd(p);
   tdm_bell *bell = tdm_load_relaxed(&p->bell);

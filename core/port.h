@@ -108,6 +108,9 @@ void tdm_port_remove_source(tdm_port *p, tdm_source *s);
 int tdm_port_share_bell(tdm_port *p);
 #define TDM_BELL_SIZE 4096
 
+/* In a forked child: the shared bell is the parent's. */
+void tdm_port_forget_bell(tdm_port *p);
+
 /* A descriptor that is readable from when a task comes back until
  * tdm_port_clear_fd. Negative: TDM_LIMIT. */
 int tdm_port_fileno(tdm_port *p);

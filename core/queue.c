@@ -43,17 +43,36 @@ static tdm_task *meld_siblings(tdm_task *t) {
   return heap;
 }
 
-static void push(tdm_queue *q, tdm_task *t) {
+/* Arrivals at the front count down from here, others up. */
+#define MIDDLE (UINT64_C(1) << 63)
+
+static void push_heap(tdm_queue *q, tdm_task *t, uint64_t seq) {
   t->next = NULL;
+  t->child = NULL;
+  t->seq = seq;
+  q->heap = meld(q->heap, t);
+}
+
+static void push(tdm_queue *q, tdm_task *t) {
   if (t->priority == 0) {
+    t->next = NULL;
     if (q->first == NULL) q->last = &q->first;
     *q->last = t;
     q->last = &t->next;
   } else {
-    t->child = NULL;
-    t->seq = q->seq++;
-    q->heap = meld(q->heap, t);
+    push_heap(q, t, MIDDLE + q->seq++);
   }
+}
+
+void tdm_queue_push_front(tdm_queue *q, tdm_task *t) {
+  if (t->priority == 0) {
+    if (q->first == NULL) q->last = &t->next;
+    t->next = q->first;
+    q->first = t;
+  } else {
+    push_heap(q, t, MIDDLE - ++q->front);
+  }
+  tdm_store_total(&q->size, tdm_load_relaxed(&q->size) + 1);
 }
 
 void tdm_queue_push_all(tdm_queue *q, tdm_task *list) {

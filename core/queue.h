@@ -16,12 +16,16 @@
 typedef struct tdm_queue {
   tdm_task *first, **last; /* priority 0; last is NULL in a zeroed queue */
   tdm_task *heap;          /* other priorities */
-  uint64_t seq;
+  uint64_t seq;            /* grows with each arrival */
+  uint64_t front;          /* grows with each arrival at the front */
   atomic_size_t size;
 } tdm_queue;
 
 /* Adds a list that is linked by `next`, in its order. */
 void tdm_queue_push_all(tdm_queue *q, tdm_task *list);
+
+/* Adds a task before all others of its priority. */
+void tdm_queue_push_front(tdm_queue *q, tdm_task *t);
 
 /* The next one to run, or NULL. */
 tdm_task *tdm_queue_try_pop(tdm_queue *q);

@@ -79,8 +79,10 @@ typedef struct tdm_task {
   uint32_t items;   /* calls that it carries: 1, or the items of a chunk */
   uint32_t failed;  /* of these, how many failed: the runner's count */
   uint16_t worker;  /* who ran it, from 1 */
-  uint8_t job;      /* how the runner shall run it; nothing to the core */
-  uint8_t attempt;  /* from 1 */
+  /* How the runner shall run it, which is nothing to the core; and how often it
+   * may yet be run again after a worker died under it. */
+  uint8_t job : 2, retries : 6;
+  uint8_t attempt; /* from 1 */
   _Atomic(uint8_t) state;
   uint8_t marks; /* enum tdm_mark */
   uint16_t handles;
@@ -89,6 +91,8 @@ typedef struct tdm_task {
 static inline const char *tdm_payload_bytes(const tdm_payload *p) {
   return p->n <= TDM_INLINE ? p->at.bytes : p->at.far.bytes;
 }
+
+#define TDM_MOST_RETRIES 63u
 
 /* Frees the block, if there is one; the payload is then empty. */
 void tdm_payload_fini(tdm_payload *p);

@@ -1,6 +1,10 @@
 #include "worker.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #include "error.h"
+#include "os.h"
 
 /* Reading the thread's CPU clock is a system call, too dear for each task. A
  * worker that does not sleep burns CPU all the time, so between two readings
@@ -15,6 +19,7 @@ void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
   memset(w, 0, sizeof *w);
   w->runner = runner;
   w->ctl.stop = &w->own_stop;
+  w->ctl.print_lock = -1;
   w->ctl.worker = id;
   w->ctl.pool_kind = pool_kind;
   w->ctl.pool_name = pool_name;
@@ -120,6 +125,16 @@ int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline) {
     if (err == TDM_TIMEOUT) return TDM_TIMEOUT;
   }
   return TDM_ABORTED;
+}
+
+/* Threads have stdio's lock in common. Of processes the kernel keeps apart what
+ * a pipe takes in one piece, and no more. */
+void tdm_ctl_print(const tdm_ctl *c, const char *text, size_t n) {
+  int lock = n > PIPE_BUF ? c->print_lock : -1;
+  if (lock >= 0) tdm_os_lock_file(lock, 1);
+  fwrite(text, 1, n, stdout);
+  fflush(stdout);
+  if (lock >= 0) tdm_os_lock_file(lock, 0);
 }
 
 void tdm_stop_ring(tdm_stop *s) {

@@ -15,6 +15,7 @@
 /* What others may know of a worker, of one moment. */
 typedef struct tdm_worker_view {
   unsigned id;
+  int pid; /* 0: of this process; negative: not known yet */
   int tid;
   tdm_func *func; /* NULL when idle */
   double since;   /* seconds of the monotonic clock; 0 when idle */
@@ -32,8 +33,9 @@ typedef struct tdm_stop {
 /* How the world reaches a running task, and what the task may know. */
 typedef struct tdm_ctl {
   tdm_stop *stop;
-  unsigned worker;      /* from 1 */
+  unsigned worker; /* from 1 */
   const char *pool_kind, *pool_name;
+  int print_lock;       /* a file to lock while other processes print, or -1 */
   const tdm_task *task; /* the one that runs; the worker's own thread only */
 } tdm_ctl;
 
@@ -83,6 +85,10 @@ void tdm_worker_look(tdm_worker *w, tdm_worker_view *view);
 /* Sleeps until the deadline: TDM_TIMEOUT; or until the task is cancelled:
  * TDM_ABORTED. By the task's own thread. */
 int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline);
+
+/* Writes to stdout, in one piece whatever other workers write. Blocks while
+ * they do. */
+void tdm_ctl_print(const tdm_ctl *c, const char *text, size_t n);
 
 /* Tells the running task to end. Any thread. */
 void tdm_stop_ring(tdm_stop *s);

@@ -22,6 +22,7 @@ local tandem = {
   _VERSION = "tandem 0.1.0",
 
   thread_pool = later("tandem.pool", "thread_pool"),
+  process_pool = later("tandem.pool", "process_pool"),
   serial_pool = later("tandem.pool", "serial_pool"),
 
   wait = later("tandem.futures", "wait"),

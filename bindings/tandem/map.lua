@@ -57,6 +57,7 @@ local function new_policy(pool, job, task, items, options, view)
     width = math.min(workers, core.cpu_count()),
     ahead = 0, -- chunks after the first that are worth waiting for as well
     priority = view and view.priority or 0,
+    retries = view and view.retries or 0,
     label = view and view.name,
     auto = (options.chunk or "auto") == "auto",
     chunk = options.chunk ~= "auto" and options.chunk or 1,
@@ -130,7 +131,7 @@ function policy:send(size)
   core.pack_begin(self.pool, self.combine)
   self.source:pack(self.pool, self.job == core.STARMAP)
   local future = core.submit_chunk(self.pool, self.task, count, self.job,
-    self.priority, self.label)
+    self.priority, self.label, self.retries)
   local entry = { future = future, first = first, count = count,
                   before = self.tail, after = nil }
   if self.tail then self.tail.after = entry else self.head = entry end
@@ -277,7 +278,7 @@ local function fold(self, combine, partials, n)
   items:take(n)
   items:pack(self.pool)
   local future = core.submit_chunk(self.pool, self.task, n, core.REDUCE,
-    self.priority, self.label)
+    self.priority, self.label, self.retries)
   if not future:wait(self:time_left()) then self:raise_timeout() end
   return (future:result())
 end

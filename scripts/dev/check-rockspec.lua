@@ -1,10 +1,7 @@
--- check-rockspec.lua -- the rockspec lists exactly the files that exist, and
--- agrees with the changelog and the module on the version.
+-- check-rockspec.lua -- the rockspec, the changelog and the module agree on the
+-- version, and `make install`, which the rockspec calls, leaves no file out.
 --
---     lua5.4 scripts/dev/check-rockspec.lua [--fix]
---
--- The rockspec's `builtin` build takes lists, not wildcards, so a new file is
--- easily forgotten. `--fix` writes the lists anew, between their marks.
+--     lua5.4 scripts/dev/check-rockspec.lua
 
 local failures = 0
 
@@ -25,61 +22,37 @@ local function read(path)
   return file:read("a")
 end
 
---- "bindings/tandem/map.lua" -> "tandem.map": where `require` looks for it.
-local function module_name(path)
+--- "bindings/tandem/map.lua" -> "tandem/map.lua": where it is installed.
+local function installed_name(path)
   return (path:gsub("^scripts/tasks/", "tandem_cli/tasks/")
-    :gsub("^bindings/", ""):gsub("^scripts/", "")
-    :gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", "."))
+    :gsub("^bindings/", ""):gsub("^scripts/", ""))
 end
 
--- The twins of core/ stand in for other files, in builds of our own only.
-local sources = lines_of("ls core/*.c bindings/*.c | grep -v '_locked\\.c$'")
-local modules = lines_of("find bindings/tandem scripts/tandem_cli " ..
-  "scripts/tasks -name '*.lua' | LC_ALL=C sort")
-
---- Replace what stands between `-- NAME begin` and `-- NAME end`.
-local function rewrite(text, name, lines)
-  local mark = "( *)(%-%- " .. name .. " begin[^\n]*\n)"
-  local first, last, indent = text:find(mark)
-  local stop = text:find("\n *%-%- " .. name .. " end", first)
-  return text:sub(1, last) .. indent ..
-    table.concat(lines, "\n" .. indent) .. text:sub(stop)
-end
-
-local function fix(path)
-  local c_lines, lua_lines = {}, {}
-  for i, file in ipairs(sources) do c_lines[i] = ("%q,"):format(file) end
-  for i, file in ipairs(modules) do
-    lua_lines[i] = ("[%q] = %q,"):format(module_name(file), file)
-  end
-  local text = read(path)
-  text = rewrite(text, "sources", c_lines)
-  text = rewrite(text, "modules", lua_lines)
-  local file <close> = assert(io.open(path, "w"))
-  assert(file:write(text))
-end
-
---- The files that the rockspec names, as path -> name of the module.
-local function listed(rockspec)
+--- What `make install` puts below a directory, as a set of paths in it.
+local function installed()
   local set = {}
-  for name, what in pairs(rockspec.build.modules) do
-    for _, path in ipairs(what.sources or { what }) do
-      if set[path] then fail("%s is listed twice", path) end
-      set[path] = name
-    end
+  local root = lines_of("mktemp -d")[1]
+  lines_of(("make -s MODE=lint install DESTDIR=%s BINDIR=/bin LIBDIR=/lib "
+    .. "LUADIR=/lua DOCDIR=/doc"):format(root))
+  for _, path in ipairs(lines_of("cd " .. root .. " && find . -type f")) do
+    set[path:sub(3)] = true
   end
+  lines_of("rm -rf " .. root)
   return set
 end
 
-local function check_files(rockspec)
-  local have = listed(rockspec)
-  local function check(path, name)
-    if have[path] ~= name then fail("%s is not listed as %s", path, name) end
-    have[path] = nil
+local function check_files()
+  local have = installed()
+  local function check(path)
+    if not have[path] then fail("make install leaves out %s", path) end
   end
-  for _, path in ipairs(sources) do check(path, "tandem.core") end
-  for _, path in ipairs(modules) do check(path, module_name(path)) end
-  for path in pairs(have) do fail("%s is listed and is not there", path) end
+  for _, path in ipairs(lines_of("find bindings/tandem scripts/tandem_cli "
+    .. "scripts/tasks -name '*.lua'")) do
+    check("lua/" .. installed_name(path))
+  end
+  check("lib/tandem/core.so")
+  check("lib/tandem/tandem-worker")
+  check("bin/tandem")
 end
 
 local function check_version(rockspec, path)
@@ -98,9 +71,8 @@ local function check_version(rockspec, path)
 end
 
 local path = assert(lines_of("ls *.rockspec")[1], "there is no rockspec")
-if arg[1] == "--fix" then fix(path) end
 local rockspec = {}
 assert(loadfile(path, "t", rockspec))()
-check_files(rockspec)
-if arg[1] ~= "--fix" then check_version(rockspec, path) end
+check_files()
+check_version(rockspec, path)
 os.exit(failures == 0)

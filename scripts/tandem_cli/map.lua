@@ -35,12 +35,11 @@ local Mapper = {}
 Mapper.__index = Mapper
 
 local function new_pool(options)
-  if options.processes and not tandem.process_pool then
-    return nil, "process pools are not in this version; --threads N is"
-  elseif options.processes then
-    return tandem.process_pool(options.processes)
-  end
-  return tandem.thread_pool(options.threads)
+  local make = options.processes and tandem.process_pool or tandem.thread_pool
+  local ok, pool = pcall(make, options.processes or options.threads)
+  if ok then return pool end
+  -- Of an argument error what is in brackets: the rest is about our own call.
+  return nil, (tostring(pool):gsub("^.*bad argument.-%((.*)%)$", "%1"))
 end
 
 local function new_mapper(options, pool)

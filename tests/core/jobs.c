@@ -1,9 +1,13 @@
 #include "jobs.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "check.h"
+#include "os.h"
 
 typedef struct machine {
   recipe *recipe;
@@ -45,6 +49,11 @@ static int start_machine(void *vm, tdm_buf *why) {
   return TDM_OK;
 }
 
+/* A task may come without any function. */
+static enum job job_of(const tdm_task *t) {
+  return t->func == NULL ? JOB_ECHO : (enum job)(t->func->spec[0] - 'a');
+}
+
 static void *target_of(const tdm_task *t) {
   void *p;
   memcpy(&p, tdm_payload_bytes(&t->payload), sizeof p);
@@ -78,11 +87,85 @@ static enum tdm_state sleep_on(machine *m, gate *g, tdm_buf *out) {
   return fail(out, err == TDM_ABORTED ? "told to end" : "woke up");
 }
 
+/* --- what processes do --- */
+
+static int number_of(const tdm_task *t) {
+  int n;
+  memcpy(&n, tdm_payload_bytes(&t->payload), sizeof n);
+  return n;
+}
+
+static door_address door_of(const tdm_task *t) {
+  door_address d;
+  memcpy(&d, tdm_payload_bytes(&t->payload), sizeof d);
+  return d;
+}
+
+static enum tdm_state nap(machine *m, const tdm_task *t, tdm_buf *out) {
+  door_address d = door_of(t);
+  door_knock(&d);
+  int err = tdm_ctl_sleep(m->ctl, TDM_FOREVER);
+  return fail(out, err == TDM_ABORTED ? "told to end" : "woke up");
+}
+
+static void loop(const tdm_task *t) {
+  door_address d = door_of(t);
+  door_knock(&d);
+  for (;;) tdm_pause();
+}
+
+static enum tdm_state big(const tdm_task *t, tdm_buf *out) {
+  size_t n;
+  memcpy(&n, tdm_payload_bytes(&t->payload), sizeof n);
+  if (tdm_buf_reserve(out, n) != TDM_OK) return TDM_FAILED;
+  for (size_t i = 0; i < n; i++) out->p[i] = big_byte(i);
+  out->n = n;
+  return TDM_DONE;
+}
+
+static enum tdm_state attempt(const tdm_task *t, tdm_buf *out) {
+  int now = t->attempt;
+  if (now < number_of(t)) raise(SIGKILL);
+  append(out, &now, sizeof now);
+  return TDM_DONE;
+}
+
+static enum tdm_state run_for_process(machine *m, tdm_task *t, tdm_buf *out) {
+  pid_t pid = getpid();
+  door_address d;
+  switch (job_of(t)) {
+    case JOB_PID:
+      append(out, &pid, sizeof pid);
+      return TDM_DONE;
+    case JOB_DOOR:
+      d = door_of(t);
+      door_enter(&d);
+      return TDM_DONE;
+    case JOB_NAP:
+      return nap(m, t, out);
+    case JOB_LOOP:
+      loop(t);
+      return TDM_DONE;
+    case JOB_EXIT:
+      _exit(number_of(t));
+    case JOB_DIE:
+      signal(number_of(t), SIG_DFL); /* not the sanitizer's handler */
+      raise(number_of(t));
+      return fail(out, "lives on");
+    case JOB_BIG:
+      return big(t, out);
+    case JOB_ATTEMPT:
+      return attempt(t, out);
+    default:
+      return fail(out, "no such job");
+  }
+}
+
 static enum tdm_state run_job(void *vm, tdm_task *t, tdm_buf *out) {
   machine *m = vm;
   CHECK(m->ctl->task == t);
   CHECK(tdm_load_relaxed(&t->state) == TDM_RUNNING);
-  switch ((enum job)t->job) {
+  switch (job_of(t)) {
     case JOB_ECHO:
       return echo(t, out);
     case JOB_COUNT:
@@ -106,8 +189,9 @@ static enum tdm_state run_job(void *vm, tdm_task *t, tdm_buf *out) {
     case JOB_WHO:
       append(out, &m->number, sizeof m->number);
       return TDM_DONE;
+    default:
+      return run_for_process(m, t, out);
   }
-  return fail(out, "no such job");
 }
 
 static int has_garbage(void *vm) {
@@ -148,13 +232,30 @@ tdm_settings rig_settings(unsigned max_workers) {
       .max_workers = max_workers, .spin = 50000, .name = "rig"};
 }
 
+/* Also tells worker processes whom to reproach with their leaks. */
+static tdm_settings complete(const tdm_settings *s) {
+  tdm_settings all = *s;
+  char folder[400], host[16];
+  snprintf(host, sizeof host, "%d", (int)getpid());
+  setenv("TANDEM_TEST_HOST", host, 1);
+  all.recipe_size = sizeof(recipe);
+  CHECK(tdm_os_own_folder(folder, sizeof folder));
+  if (all.program[0] == '\0')
+    snprintf(all.program, sizeof all.program, "%s/worker", folder);
+  return all;
+}
+
 void rig_open(rig *r, maker make, const tdm_settings *s) {
+  tdm_settings all = complete(s);
   *r = (rig){.port = tdm_port_new()};
   CHECK(r->port != NULL);
   tdm_store_total(&r->recipe.opens_to_pass, 1 << 30);
-  r->func = tdm_func_new(TDM_FUNC_NAME, "a:b", 3, "a:b");
-  CHECK(r->func != NULL);
-  CHECK_INT(make(s, &jobs_runner, &r->recipe, r->port, &r->e), TDM_OK);
+  for (int i = 0; i < JOBS; i++) {
+    char spec[] = {(char)('a' + i), '\0'};
+    r->func[i] = tdm_func_new(TDM_FUNC_NAME, spec, 1, "job");
+    CHECK(r->func[i] != NULL);
+  }
+  CHECK_INT(make(&all, &jobs_runner, &r->recipe, r->port, &r->e), TDM_OK);
 }
 
 void rig_end(rig *r) {
@@ -180,15 +281,14 @@ void rig_close(rig *r) {
   CHECK_INT(tdm_load_total(&r->recipe.released), 1);
   tdm_slab_each(&r->port->slab, free_slot, NULL);
   tdm_port_free(r->port);
-  tdm_func_free(r->func);
+  for (int i = 0; i < JOBS; i++) tdm_func_free(r->func[i]);
 }
 
 tdm_task *rig_task(rig *r, enum job job, const void *arg, size_t n) {
   tdm_buf b = {0};
   tdm_task *t = tdm_port_new_task(r->port);
   CHECK(t != NULL);
-  t->func = r->func;
-  t->job = (uint8_t)job;
+  t->func = r->func[job];
   CHECK_INT(append(&b, arg, n), TDM_OK);
   CHECK_INT(tdm_payload_take(&t->payload, &b), TDM_OK);
   tdm_buf_fini(&b);
@@ -231,10 +331,10 @@ void rig_wait_all(rig *r) {
 
 size_t rig_workers(rig *r) { return r->e->ops->workers(r->e, NULL, 0); }
 
-/* The state letter of /proc/self/task/TID/stat. */
+/* The state letter of /proc/TID/stat. */
 static int thread_state(int tid) {
   char path[64], line[256] = "", *end;
-  snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+  snprintf(path, sizeof path, "/proc/%d/stat", tid);
   FILE *f = fopen(path, "re");
   if (f == NULL) return '?';
   char *got = fgets(line, sizeof line, f);

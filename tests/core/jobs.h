@@ -1,11 +1,13 @@
 /* jobs.h -- a worker's virtual machine in plain C, and a pool made of it.
  *
- * A task's `job` says what to do; its payload is the argument: the address of
- * what the job works on, or bytes.
+ * A task's function says what to do, by a letter; its payload is the argument:
+ * the address of what the job works on, or bytes. Jobs that work on an address
+ * are of no use in another process.
  */
 #ifndef TDM_JOBS_H
 #define TDM_JOBS_H
 
+#include "door.h"
 #include "error.h"
 #include "executor.h"
 #include "gate.h"
@@ -21,7 +23,20 @@ enum job {
   JOB_FAIL,  /* fails with "oops" */
   JOB_NOMEM, /* fails with nothing, which means out of memory */
   JOB_WHO,   /* -> which virtual machine ran it: int */
+  /* For processes. */
+  JOB_PID,     /* -> pid_t */
+  JOB_DOOR,    /* door_address: enters */
+  JOB_NAP,     /* door_address: knocks, then sleeps until cancelled; fails */
+  JOB_LOOP,    /* door_address: knocks, then loops for ever */
+  JOB_EXIT,    /* int: the process exits with that code */
+  JOB_DIE,     /* int: it sends itself that signal */
+  JOB_BIG,     /* size_t: so many bytes, see big_byte */
+  JOB_ATTEMPT, /* int: dies in the attempts before this one; -> the attempt */
+  JOBS
 };
+
+/* What a big result holds. */
+static inline char big_byte(size_t i) { return (char)(i * 7 + i / 4096); }
 
 /* Tasks that need each other: none returns before all have begun. */
 typedef struct meeting {
@@ -55,11 +70,14 @@ typedef int (*maker)(const tdm_settings *s, const tdm_runner *r, void *recipe,
 typedef struct rig {
   tdm_port *port;
   tdm_executor *e;
-  tdm_func *func;
+  tdm_func *func[JOBS];
   recipe recipe;
 } rig;
 
 tdm_settings rig_settings(unsigned max_workers);
+
+/* For processes the program is the one beside the tests, where `s` names none;
+ * they get a copy of the recipe. */
 void rig_open(rig *r, maker make, const tdm_settings *s);
 
 /* Shuts down in good order: closes, waits until all is over, frees. */

@@ -320,8 +320,9 @@ static void without_memory_to_make(maker make) {
 
 /* --- each on each --------------------------------------------------------- */
 
+/* The first ones keep no eye on the machines, which may be far away. */
 /* clang-format off */
-#define CASES(X) \
+#define FAR_CASES(X) \
   X(echoes_every_size) \
   X(times_are_in_order) \
   X(failures_are_outcomes) \
@@ -329,16 +330,18 @@ static void without_memory_to_make(maker make) {
   X(unused_ends_at_once) \
   X(closed_refuses) \
   X(ends_with_what_nobody_wants) \
-  X(interrupted_tells_new_tasks_too) \
-  X(machines_wear_out) \
-  X(broken_for_good) \
-  X(breaks_at_a_restart) \
-  X(without_memory_for_a_machine) \
   X(runs_here) \
   X(runs_here_without_memory) \
   X(cancels_before_submit_only_itself) \
   X(foreign_after_a_fork) \
   X(without_memory_to_make)
+#define CASES(X) \
+  FAR_CASES(X) \
+  X(interrupted_tells_new_tasks_too) \
+  X(machines_wear_out) \
+  X(broken_for_good) \
+  X(breaks_at_a_restart) \
+  X(without_memory_for_a_machine)
 /* clang-format on */
 
 #define DEFINE(name)                                           \
@@ -346,5 +349,10 @@ static void without_memory_to_make(maker make) {
   static void name##__serial(void) { name(tdm_serial_new); }
 CASES(DEFINE)
 
+#define DEFINE_FAR(name) \
+  static void name##__procs(void) { name(tdm_procs_new); }
+FAR_CASES(DEFINE_FAR)
+
 #define LIST(name) TEST(name##__threads), TEST(name##__serial),
-TESTS(CASES(LIST))
+#define LIST_FAR(name) TEST(name##__procs),
+TESTS(CASES(LIST) FAR_CASES(LIST_FAR))

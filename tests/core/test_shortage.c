@@ -235,7 +235,6 @@ static tdm_task *try_task(rig *r, size_t n) {
   tdm_buf b = {0};
   tdm_task *t = tdm_port_new_task(r->port);
   if (t == NULL) return NULL;
-  t->job = JOB_ECHO;
   int err = tdm_buf_reserve(&b, n);
   if (err == TDM_OK) {
     memset(b.p, 'x', n);

@@ -376,7 +376,7 @@ static void views_tell_who_works(void) {
   CHECK_INT(r.e->ops->workers(r.e, v, 3), 3);
   double now = (double)tdm_clock_now() * 1e-9;
   for (int i = 0; i < 3; i++) {
-    CHECK(v[i].func == r.func && v[i].since > 0 && v[i].since <= now);
+    CHECK(v[i].func == r.func[JOB_GATE] && v[i].since > 0 && v[i].since <= now);
     CHECK(v[i].tid > 0 && v[i].id >= 1 && v[i].id <= 3);
     CHECK(v[i].id != v[(i + 1) % 3].id && v[i].tid != v[(i + 1) % 3].tid);
   }

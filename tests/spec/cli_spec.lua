@@ -304,11 +304,15 @@ describe("tandem map", function()
     assert_says(err, "math sqrt")
   end)
 
-  it("says that there are no process pools yet, where so", function()
-    if require("tandem").process_pool then return end
-    local code, _, err = tandem("map math:sqrt --processes 2", "1\n")
+  it("maps on processes", function()
+    local code, out = tandem("map math:sqrt --processes 2", "4\n9\n")
+    assert.same({ 0, "2\n3\n" }, { code, out })
+  end)
+
+  it("says why there can be no such pool", function()
+    local code, _, err = tandem("map math:sqrt --processes 100000", "1\n")
     assert.equal(2, code)
-    assert_says(err, "process pools are not in this version")
+    assert_says(err, "at most 1000")
   end)
 
   -- The writer goes on only when it has read the first answer.

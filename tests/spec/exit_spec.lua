@@ -47,7 +47,8 @@ local ENDINGS = {
 local HEAD = [[
   local tandem = require "tandem"
   local LOG = os.getenv("SPEC_LOG")
-  local pool = tandem.thread_pool { max_workers = 2, exit_timeout = 0.2 }
+  local new_pool = tandem[os.getenv("SPEC_KIND") .. "_pool"]
+  local pool = new_pool { max_workers = 2, exit_timeout = 0.2 }
   local function wait_started(n)
     for _ = 1, 1000 do
       local file = io.open(LOG .. ".started")
@@ -60,16 +61,18 @@ local HEAD = [[
   end
 ]]
 
-local function run(source)
+local function run_with(kind, source)
   local mark = files.mark()
   local directory = files.directory()
   local code, out, err = run_script(HEAD .. source,
-    { env = { SPEC_LOG = directory .. "/log" } })
+    { env = { SPEC_LOG = directory .. "/log", SPEC_KIND = kind } })
   files.remove_all(mark)
   return code, out, err
 end
 
-describe("a script that ends", function()
+local function describe_endings(kind)
+  local function run(source) return run_with(kind, source) end
+
   for how, ending in pairs(ENDINGS) do
     for what, busy in pairs(BUSY) do
       it(("%s, its workers doing this: %s"):format(how, what), function()
@@ -113,8 +116,8 @@ describe("a script that ends", function()
       local lines = {}
       for name in order:gmatch("%a+") do
         lines[#lines + 1] = name == "pool"
-          and "p = tandem.thread_pool(2)"
-          or "f = tandem.thread_pool(1):submit('fixtures.basic:echo', {})"
+          and "p = new_pool(2)"
+          or "f = new_pool(1):submit('fixtures.basic:echo', {})"
       end
       local code, _, err = run(table.concat(lines, "\n") .. [[
 
@@ -181,7 +184,7 @@ describe("a script that ends", function()
   it("after its state did, leaves no pool of that state alive", function()
     local code, out, err = run [[
       for i = 1, 50 do
-        local p = tandem.thread_pool { max_workers = 2, exit_timeout = 1 }
+        local p = new_pool { max_workers = 2, exit_timeout = 1 }
         p:submit("fixtures.basic:echo", i)
         if i % 2 == 0 then p:shutdown { wait = false } end
       end
@@ -192,4 +195,10 @@ describe("a script that ends", function()
     assert.equal("fine\n", out)
     assert.equal("", err)
   end)
-end)
+end
+
+for _, kind in ipairs { "thread", "process" } do
+  describe("a script with a " .. kind .. " pool that ends", function()
+    describe_endings(kind)
+  end)
+end

@@ -5,7 +5,7 @@ local gates = require "spec.support.gate"
 local run_script = require "spec.support.script"
 
 describe("an initializer", function()
-  for_each_pool(function(new_pool)
+  for_each_pool(function(new_pool, kind)
     it("runs before the first task, with its arguments", function()
       local pool = new_pool {
         max_workers = 1, initializer = "fixtures.state:prepare",
@@ -66,7 +66,15 @@ describe("an initializer", function()
       local pool = new_pool {
         max_workers = 1, initializer = "fixtures.state:leave", initargs = { 3 },
       }
-      check.kind("init", pool.call, pool, "fixtures.basic:echo")
+      for _ = 1, 2 do
+        local err = check.kind(kind == "process" and "crashed" or "init",
+                               pool.call, pool, "fixtures.basic:echo")
+        if kind == "process" then
+          assert.equal(3, err.code)
+          assert.matches("three workers in a row", err.message, 1, true)
+        end
+      end
+      assert.is_true(pool:shutdown { timeout = check.BOUND })
     end)
 
     it("is checked when the pool is made", function()

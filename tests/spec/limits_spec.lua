@@ -69,16 +69,37 @@ describe("memory_limit", function()
   end)
 end)
 
+-- What os.exit takes, and the exit code that this makes.
+local EXITS = { { 0, 0 }, { 7, 7 }, { true, 0 }, { false, 1 }, { nil, 0 } }
+
 describe("os.exit in a task", function()
-  for_each_pool(function(new_pool)
-    it("fails the task with kind 'exit', whatever its code", function()
-      local pool = new_pool(1)
-      for _, code in ipairs { 0, 7, true, false } do
-        check.kind("exit", pool.call, pool, "fixtures.basic:os_exit", code)
-      end
-      check.kind("exit", pool.call, pool, "fixtures.basic:os_exit")
-      assert.equal("alive", pool:call("fixtures.basic:echo", "alive"))
-    end)
+  for_each_pool(function(new_pool, kind)
+    if kind == "process" then
+      it("ends its worker, which is replaced, and no more than that",
+        function()
+          local pool = new_pool(1)
+          for i, exit in ipairs(EXITS) do
+            local pid = pool:call("fixtures.basic:echo", i)
+              and pool:workers()[1].pid
+            local err = check.kind("crashed", pool.call, pool,
+                                   "fixtures.basic:os_exit", exit[1])
+            assert.equal(exit[2], err.code)
+            assert.equal(pid, err.pid)
+            assert.equal("fixtures.basic:os_exit", err.task)
+          end
+          assert.equal("alive", pool:call("fixtures.basic:echo", "alive"))
+          assert.equal(#EXITS, pool:stats().restarts)
+        end)
+    else
+      it("fails the task with kind 'exit', whatever its code", function()
+        local pool = new_pool(1)
+        for _, exit in ipairs(EXITS) do
+          check.kind("exit", pool.call, pool, "fixtures.basic:os_exit",
+                     exit[1])
+        end
+        assert.equal("alive", pool:call("fixtures.basic:echo", "alive"))
+      end)
+    end
   end)
 end)
 

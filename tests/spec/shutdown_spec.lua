@@ -3,6 +3,7 @@ local check = require "spec.support.check"
 local files = require "spec.support.files"
 local for_each_pool = require "spec.support.pools"
 local gates = require "spec.support.gate"
+local processes = require "spec.support.processes"
 local tandem = require "tandem"
 
 local function all_terminal(futures)
@@ -70,7 +71,7 @@ describe("shutdown", function()
     end)
   end)
 
-  for_each_pool(function(new_pool)
+  for_each_pool(function(new_pool, kind)
     it("waits for all that was submitted", function()
       local pool, futures = new_pool(3), {}
       for i = 1, 50 do
@@ -164,17 +165,26 @@ describe("shutdown", function()
       assert.equal(2, gate:started())
     end)
 
-    it("leaves no thread behind", function()
-      local before = files.count("/proc/self/task")
+    it("leaves no thread and no process behind", function()
+      local threads = files.count("/proc/self/task")
+      local children = #processes.children()
+      local is_process = kind == "process"
       local pool, gate = new_pool(3), gates.new()
       for _ = 1, 3 do pool:submit("fixtures.gate:wait", gate.path) end
       gate:wait_started(3)
-      assert.equal(before + 3, files.count("/proc/self/task"))
+      -- Three threads; or three processes, their zygote and one thread.
+      assert.equal(threads + (is_process and 1 or 3),
+                   files.count("/proc/self/task"))
+      assert.equal(children + (is_process and 1 or 0), #processes.children())
+      assert.equal(is_process and 3 or 0, #processes.workers())
+      local workers = is_process and pool:workers() or {}
       gate:open()
       pool:shutdown()
       check.eventually(function()
-        return files.count("/proc/self/task") == before
-      end, "the threads' end")
+        return files.count("/proc/self/task") == threads
+          and #processes.children() == children
+      end, "the end of threads and processes")
+      for _, row in ipairs(workers) do processes.wait_gone(row.pid) end
       assert.same({}, pool:workers())
       assert.equal(0, pool:stats().workers)
     end)

@@ -2,6 +2,7 @@
 local check = require "spec.support.check"
 local for_each_pool = require "spec.support.pools"
 local gates = require "spec.support.gate"
+local processes = require "spec.support.processes"
 local run_script = require "spec.support.script"
 local tandem = require "tandem"
 
@@ -105,7 +106,22 @@ describe("stats", function()
 end)
 
 describe("workers", function()
-  for_each_pool(function(new_pool)
+  for_each_pool(function(new_pool, kind)
+    -- A thread is one of our own; a process has one thread, and is not ours.
+    local function assert_numbers(row)
+      local own = processes.own_pid()
+      assert.equal("integer", math.type(row.pid))
+      assert.equal("integer", math.type(row.tid))
+      if kind == "process" then
+        assert.equal(row.pid, row.tid)
+        assert.is_not.equal(own, row.pid)
+        assert.is_true(processes.is_alive(row.pid))
+      else
+        assert.equal(own, row.pid)
+        assert.is_not.equal(own, row.tid)
+      end
+    end
+
     it("tells what each is doing", function()
       local pool, gate = new_pool(2), gates.new()
       local before = tandem.now()
@@ -115,9 +131,7 @@ describe("workers", function()
       assert.equal(1, #rows)
       local row = rows[1]
       assert.is_not_nil(row.id)
-      assert.equal("integer", math.type(row.pid))
-      assert.equal("integer", math.type(row.tid))
-      assert.is_not.equal(row.pid, row.tid)
+      assert_numbers(row)
       assert.equal("running", row.status)
       assert.equal("fixtures.gate:wait", row.task)
       assert.is_true(row.since >= before and row.since <= tandem.now())

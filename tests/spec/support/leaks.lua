@@ -1,6 +1,8 @@
 --- What must be back at its count when a test is over.
 local core = require "tandem.core"
 local files = require "spec.support.files"
+local low = require "spec.support.low"
+local processes = require "spec.support.processes"
 local socket = require "socket"
 local tandem = require "tandem"
 
@@ -10,7 +12,8 @@ local GRACE = 2
 
 -- What is made once a process, at first use, is no leak: make it now.
 local function warm_up()
-  for _, make in ipairs { tandem.serial_pool, tandem.thread_pool } do
+  for _, make in ipairs { tandem.serial_pool, tandem.thread_pool,
+                          tandem.process_pool } do
     local pool <close> = make({})
     pool:submit("fixtures.basic:echo"):on_done(function() end):result()
   end
@@ -22,10 +25,22 @@ local function count()
   collectgarbage()
   collectgarbage()
   local live = core.debug_counts()
+  local children, zombies = 0, 0
+  -- To look through all processes takes long, and mostly there is none.
+  local list = low.has_children() and processes.children() or {}
+  for _, child in ipairs(list) do
+    if child.state == "Z" then
+      zombies = zombies + 1
+    else
+      children = children + 1
+    end
+  end
   return {
     pools = live.pools,
     tasks = live.tasks,
     threads = live.threads,
+    children = children,
+    zombies = zombies,
     ["system threads"] = files.count("/proc/self/task"),
     ["descriptors"] = files.count("/proc/self/fd"),
   }

@@ -23,6 +23,11 @@ local kinds = {
     make = function(opts) return tandem.thread_pool(opts) end,
   },
   {
+    name = "process",
+    concurrent = true,
+    make = function(opts) return tandem.process_pool(opts) end,
+  },
+  {
     name = "serial",
     make = function(opts)
       return tandem.serial_pool(copy_without_workers(opts))
@@ -53,11 +58,13 @@ end
 -- `new_pool(opts)` makes a pool that the support shuts down after the test;
 -- `new_pool(opts, "loose")` makes one that the test has to see to itself.
 -- With `{ concurrent = true }` the cases are for those kinds alone where a
--- task can be pending, or running, while the spec goes on.
+-- task can be pending, or running, while the spec goes on; with
+-- `{ kind = "process" }` they are for that one.
 local function for_each_pool(body, options)
-  local concurrent_only = options and options.concurrent
+  options = options or {}
   for _, kind in ipairs(kinds) do
-    if kind.concurrent or not concurrent_only then
+    if (kind.concurrent or not options.concurrent)
+       and (not options.kind or options.kind == kind.name) then
       busted.describe("(" .. kind.name .. " pool)", function()
         local opened, baseline
 

@@ -1,0 +1,133 @@
+/* procs_manager.c -- the thread of the host that watches over a process pool.
+ *
+ * It sleeps until somebody dies, asks, or is to be ended. Nothing that goes
+ * well needs it: tasks and results pass it by.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "mem.h"
+#include "os.h"
+#include "procs.h"
+
+#define STACK_SIZE ((size_t)256 * 1024)
+
+/* What is polled: the wake event, the zygote, then workers. */
+typedef struct watch {
+  tdm_procs *pool;
+  struct pollfd fd[2 + TDM_PLACES];
+  unsigned place[TDM_PLACES];
+  nfds_t n;
+} watch;
+
+static void add(watch *w, int fd) {
+  w->fd[w->n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+static void make_watch_locked(tdm_procs *p, watch *w) {
+  unsigned end = tdm_load_relaxed(&p->share->places);
+  w->n = 0;
+  add(w, p->wake);
+  add(w, p->control); /* poll passes over a negative one */
+  for (unsigned i = 0; i < end; i++) {
+    const tdm_member *m = &p->member[i];
+    if (m->state == TDM_MEMBER_NONE || m->ended) continue;
+    w->place[w->n - 2] = i;
+    add(w, m->channel);
+  }
+}
+
+static int timeout_until(tdm_time deadline) {
+  if (deadline == TDM_FOREVER) return -1;
+  tdm_time left = deadline - tdm_clock_now();
+  return left <= 0 ? 0 : (int)(left / 1000000) + 1;
+}
+
+static void hear_locked(tdm_procs *p, const watch *w, tdm_settled *out) {
+  if (w->fd[0].revents != 0) tdm_os_event_clear(p->wake);
+  /* The members first: a report of the zygote may free their places. */
+  for (nfds_t i = 2; i < w->n; i++)
+    if (w->fd[i].revents != 0) tdm_procs_hear_member_locked(p, w->place[i - 2]);
+  if (w->fd[1].revents != 0 && p->control >= 0 && p->control == w->fd[1].fd)
+    tdm_procs_hear_zygote_locked(p, out);
+}
+
+/* Workers that could not be had are tried for again while there is work. */
+static tdm_time next_start_locked(tdm_procs *p) {
+  unsigned alive = tdm_load_relaxed(&p->share->alive);
+  int is_short = alive < p->base.settings.max_workers;
+  if (!is_short || tdm_clock_now() >= p->start_after) return TDM_FOREVER;
+  return tdm_procs_has_work_locked(p) ? p->start_after : TDM_FOREVER;
+}
+
+/* Is there nobody left, and nothing to start anybody for? */
+static int is_at_end_locked(tdm_procs *p) {
+  return tdm_load_total(&p->base.closing) && p->present == 0 &&
+         !tdm_procs_has_work_locked(p);
+}
+
+/* One turn: false when it was the last. */
+static int turn(tdm_procs *p, watch *w, tdm_time *until) {
+  tdm_settled out;
+  tdm_note note;
+  tdm_settled_init(&out);
+  poll(w->fd, w->n, timeout_until(*until));
+  tdm_mutex_lock(&p->lock);
+  hear_locked(p, w, &out);
+  *until = tdm_procs_bury_locked(p, &out);
+  tdm_procs_attend_locked(p, &out);
+  tdm_time start_at = next_start_locked(p);
+  if (start_at < *until) *until = start_at;
+  int at_end = is_at_end_locked(p);
+  if (at_end) {
+    tdm_procs_collect_locked(p, &out);
+    tdm_procs_end_zygote_locked(p, &note);
+  } else {
+    make_watch_locked(p, w);
+  }
+  tdm_mutex_unlock(&p->lock);
+  tdm_settled_deliver(&out);
+  return !at_end;
+}
+
+static void *manage(void *arg) {
+  watch *w = arg;
+  tdm_procs *p = w->pool;
+  tdm_time until = TDM_FOREVER;
+  tdm_mutex_lock(&p->lock);
+  make_watch_locked(p, w);
+  tdm_mutex_unlock(&p->lock);
+  while (turn(p, w, &until)) continue;
+  tdm_port *port = p->base.port;
+  tdm_mem_free(w);
+  /* From here on the pool may be gone as soon as this thread has ended. */
+  tdm_store_total(&p->over, 1);
+  tdm_port_nudge(port);
+  return NULL;
+}
+
+int tdm_procs_start_manager(tdm_procs *p) {
+  sigset_t all, old;
+  pthread_attr_t attr;
+  watch *w = tdm_mem_new(sizeof *w);
+  if (w == NULL) return TDM_NOMEM;
+  w->pool = p;
+  if (pthread_attr_init(&attr) != 0) {
+    tdm_mem_free(w);
+    return TDM_LIMIT;
+  }
+  pthread_attr_setstacksize(&attr, STACK_SIZE);
+  sigfillset(&all);
+  sigdelset(&all, SIGSEGV);
+  sigdelset(&all, SIGBUS);
+  sigdelset(&all, SIGFPE);
+  sigdelset(&all, SIGILL);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  int err = pthread_create(&p->manager, &attr, manage, w);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  pthread_attr_destroy(&attr);
+  if (err != 0) tdm_mem_free(w);
+  return err == 0 ? TDM_OK : TDM_LIMIT;
+}
