@@ -1,10 +1,11 @@
 -- The main job of tandem on real input: files of this machine read and
 -- counted, pages fetched from a slow server, primes and square roots. Each
--- job runs as a plain loop and on 1, 2, 4, ... threads; the results must be
--- equal, and a table tells what the threads were worth.
+-- job runs as a plain loop, on 1, 2, 4, ... threads and on as many processes;
+-- the results must be equal, and a table tells what the workers were worth.
+-- Then a task kills its own worker process, and the others do not notice.
 --
 --     make demo        or, from the build environment,
---     lua5.4 scripts/demo.lua [--quick] [--dir DIR] [--threads 1,2,4]
+--     lua5.4 scripts/demo.lua [--quick] [--dir DIR] [--workers 1,2,4]
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 dofile(here .. "/tandem_cli/paths.lua").set_up(here .. "/tandem_cli")
@@ -12,6 +13,7 @@ dofile(here .. "/tandem_cli/paths.lua").set_up(here .. "/tandem_cli")
 local argparse = require "argparse"
 local tandem = require "tandem"
 
+local isolation = require "demo.isolation"
 local jobs = require "demo.jobs"
 local measure = require "demo.measure"
 local report = require "demo.report"
@@ -32,25 +34,26 @@ local function to_widths(text)
   for word in text:gmatch("[^,]+") do
     local width = math.tointeger(tonumber(word))
     if not width or width < 1 then
-      return nil, ("'%s' is not a number of threads"):format(word)
+      return nil, ("'%s' is not a number of workers"):format(word)
     end
     widths[#widths + 1] = width
   end
   if #widths < 1 or #widths > MOST_WIDTHS then
-    return nil, ("give 1 to %d numbers of threads"):format(MOST_WIDTHS)
+    return nil, ("give 1 to %d numbers of workers"):format(MOST_WIDTHS)
   end
   return widths
 end
 
 local function parse_options()
-  local parser = argparse("demo.lua", "Real work, in a loop and on threads.")
+  local parser = argparse("demo.lua",
+    "Real work in a loop, on threads, on processes.")
   parser:flag("--quick", "Less of everything.")
   parser:option("--dir", "Whose text files to read.", nil, nil, 1)
     :argname("DIR")
-  parser:option("--threads", "How many threads to try, as in 1,2,4.")
+  parser:option("--workers", "How many workers to try, as in 1,2,4.")
     :argname("LIST"):convert(to_widths)
   local options = parser:parse()
-  options.threads = options.threads or default_widths()
+  options.workers = options.workers or default_widths()
   return options
 end
 
@@ -60,19 +63,28 @@ local function say(...)
   io.flush()
 end
 
-local function run(job, widths)
-  say(("%-7s %s\n        loop"):format(job.name, job.about))
-  local loop = measure.best(job, measure.loop)
-  say((" %.2f s"):format(loop.seconds))
-  local on_threads = {}
+local function run_on(kind, job, widths, loop)
+  local runs = {}
+  say(("        %-10s"):format(kind.name))
   for i, width in ipairs(widths) do
-    say(("; %d thread%s"):format(width, width == 1 and "" or "s"))
-    on_threads[i] = measure.best(job, measure.threads, width)
-    say((" %.2f s"):format(on_threads[i].seconds))
-    measure.check_equal(job, loop, on_threads[i])
+    say(("%s%d:"):format(i == 1 and "" or "; ", width))
+    runs[i] = measure.best(job, measure.pool, kind, width)
+    say((" %.2f s"):format(runs[i].seconds))
+    measure.check_equal(job, loop, runs[i])
   end
   say("\n")
-  return { job = job, loop = loop, threads = on_threads }
+  return runs
+end
+
+local function run(job, widths)
+  say(("%-7s %s\n        loop      "):format(job.name, job.about))
+  local loop = measure.best(job, measure.loop)
+  say(("%.2f s\n"):format(loop.seconds))
+  local result = { job = job, loop = loop }
+  for _, kind in ipairs(measure.kinds) do
+    result[kind.name] = run_on(kind, job, widths, loop)
+  end
+  return result
 end
 
 local function main()
@@ -84,14 +96,17 @@ local function main()
   for _, job in ipairs(jobs.list(options)) do
     local ready, problem = job.open()
     if ready then
-      runs[#runs + 1] = run(job, options.threads)
+      runs[#runs + 1] = run(job, options.workers)
       job.close()
     else
       say(("%-7s left out: %s\n"):format(job.name, problem))
     end
   end
-  say("\n", report.table(runs, options.threads), "\n")
-  say(report.lessons(runs, options.threads, cores))
+  say("\n", report.table(runs, options.workers), "\n")
+  say(report.lessons(runs, cores), "\n")
+  local story, trouble = isolation.show()
+  say(report.paragraph("crash", story), report.paragraph("", trouble))
+  say(report.rule())
   return #runs > 0
 end
 

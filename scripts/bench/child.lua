@@ -49,10 +49,20 @@ function child.has_python()
   return (os.execute("command -v python3 >/dev/null 2>&1")) == true
 end
 
---- Figures of `counterpart.py`; `words` names the benchmark and its settings.
+--- The interpreter itself: what is called python3 may be a slow script.
+local function python_program()
+  local print_path = quote("import sys; print(sys.executable)")
+  return assert(child.output("python3 -c " .. print_path))
+end
+
+local python
+
+--- Figures of `counterpart.py`; `words` names the pool, the benchmark, and its
+-- settings.
 function child.python(words)
+  python = python or quote(python_program())
   local script = quote(folder .. "/counterpart.py")
-  return figures("python3 -B " .. script .. " " .. words)
+  return figures(python .. " -B " .. script .. " " .. words)
 end
 
 return child

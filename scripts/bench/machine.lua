@@ -52,14 +52,28 @@ function machine.facts(python_wanted)
   }
 end
 
---- Kibibytes that only this process uses, and those that it has in memory.
-function machine.memory()
-  local file <close> = assert(io.open("/proc/self/smaps_rollup", "r"))
+local function smaps(pid)
+  local path = ("/proc/%s/smaps_rollup"):format(pid or "self")
+  local file <close> = assert(io.open(path, "r"))
   local text = file:read("a")
-  local function field(name)
-    return tonumber(text:match(name .. ":%s*(%d+)"))
-  end
-  return field("Private_Clean") + field("Private_Dirty"), field("Rss")
+  return function(field) return tonumber(text:match(field .. ":%s*(%d+)")) end
+end
+
+--- Kibibytes that only this process uses, or that of `pid`.
+function machine.private_memory(pid)
+  local field = smaps(pid)
+  return field("Private_Clean") + field("Private_Dirty")
+end
+
+--- Kibibytes that a process has in memory, with its part of what is shared.
+function machine.proportional_memory(pid)
+  return smaps(pid)("Pss")
+end
+
+--- The number of this process.
+function machine.pid()
+  local file <close> = assert(io.open("/proc/self/stat", "r"))
+  return file:read("n")
 end
 
 return machine

@@ -1,4 +1,4 @@
---- `make bench`: tandem beside the serial loop and CPython's executor, in one
+--- `make bench`: tandem beside the serial loop and CPython's pools, in one
 -- run. The figures never decide the exit code; a benchmark that fails does.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
@@ -8,10 +8,11 @@ local argparse = require "argparse"
 local tandem = require "tandem"
 local child = require "bench.child"
 local contest = require "bench.contest"
+local kinds = require "bench.kinds"
 local machine = require "bench.machine"
 local report = require "bench.report"
 
-local FAMILIES = { "latency", "map", "cpu", "sleep", "data", "memory" }
+local FAMILIES = { "latency", "map", "cpu", "sleep", "data", "life", "memory" }
 
 local function positive(text)
   local value = math.tointeger(tonumber(text))
@@ -21,7 +22,7 @@ end
 
 local function read_options()
   local names = {}
-  for i, kind in ipairs(contest.kinds) do names[i] = kind.name end
+  for i, kind in ipairs(kinds.pools) do names[i] = kind.name end
   local parser = argparse("bench", "Measures tandem beside others.")
   parser:option("--json", "Write all samples to this file."):argname("FILE")
   parser:flag("--quick", "Small sizes and three runs: rough figures, soon.")
@@ -35,26 +36,17 @@ local function read_options()
   return parser:parse()
 end
 
-local function chosen_kinds(names)
-  if not names then return contest.kinds end
-  local kinds = {}
-  for _, kind in ipairs(contest.kinds) do
-    for _, name in ipairs(names) do
-      if name == kind.name then kinds[#kinds + 1] = kind end
-    end
-  end
-  return kinds
-end
-
-local function chosen_cases(family, options)
+local function chosen_cases(family, options, pools)
   local cases = require("bench.cases." .. family) {
     scale = options.quick and 0.1 or 1,
     cpus = tandem.cpu_count(),
   }
-  if not options.only or family == options.only then return cases end
+  local only = options.only ~= family and options.only or ""
   local chosen = { title = cases.title, note = cases.note }
   for _, case in ipairs(cases) do
-    if case.name:find(options.only, 1, true) then chosen[#chosen + 1] = case end
+    if case.name:find(only, 1, true) and #kinds.chosen(pools, case.on) > 0 then
+      chosen[#chosen + 1] = case
+    end
   end
   return chosen
 end
@@ -64,39 +56,53 @@ local function write_json(path, document)
   assert(file:write(require "cjson".encode(document), "\n"))
 end
 
+--- Runs the benchmarks of a family, shows their rows, and keeps them in `all`.
+local function run_family(family, options, field, all)
+  local cases = chosen_cases(family, options, field.pools)
+  if #cases == 0 then return end
+  field.report:heading(cases.title)
+  for _, case in ipairs(cases) do
+    local rows, failures = contest.run(case, field.pools, field.rivals,
+      field.runs)
+    for _, row in ipairs(rows) do
+      row.family = family
+      table.insert(all.rows, row)
+      field.report:row(row)
+    end
+    for _, text in ipairs(failures) do
+      table.insert(all.failures, case.name .. ": " .. text)
+      report.failure(case, text)
+    end
+  end
+  report.note(cases.note)
+end
+
+--- Who takes part, and how often.
+local function new_field(options)
+  local pools = kinds.chosen(kinds.pools, options.pools)
+  local with_python = not options.no_python and child.has_python()
+  local rivals = with_python and kinds.rivals or {}
+  return {
+    pools = pools, rivals = rivals, report = report.new(pools, rivals),
+    runs = options.runs or options.quick and 3 or 5,
+  }
+end
+
 local function main()
   local options = read_options()
-  local runs = options.runs or options.quick and 3 or 5
-  local with_python = not options.no_python and child.has_python()
-  local kinds = chosen_kinds(options.pools)
-  local facts = machine.facts(not options.no_python)
-  local out = report.new(kinds, with_python)
-  local all, failed = {}, {}
-
-  report.facts(facts, runs, options.quick)
+  local field = new_field(options)
+  local all = {
+    machine = machine.facts(not options.no_python), runs = field.runs,
+    rows = {}, failures = {},
+  }
+  report.facts(all.machine, field.runs, options.quick)
+  if #field.rivals > 0 then print(kinds.legend) end
   for _, family in ipairs(FAMILIES) do
-    local cases = chosen_cases(family, options)
-    if #cases > 0 then out:heading(cases.title) end
-    for _, case in ipairs(cases) do
-      local rows, failures = contest.run(case, kinds, runs, with_python)
-      for _, row in ipairs(rows) do
-        row.family = family
-        table.insert(all, row)
-        out:row(row)
-      end
-      for _, text in ipairs(failures) do
-        table.insert(failed, case.name .. ": " .. text)
-        report.failure(case, text)
-      end
-    end
-    if #cases > 0 then report.note(cases.note) end
+    run_family(family, options, field, all)
   end
-  out:summary(all)
-  if options.json then
-    write_json(options.json,
-      { machine = facts, runs = runs, rows = all, failures = failed })
-  end
-  return #failed == 0
+  field.report:summary(all.rows)
+  if options.json then write_json(options.json, all) end
+  return #all.failures == 0
 end
 
 os.exit(main(), true)

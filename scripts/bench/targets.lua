@@ -1,18 +1,20 @@
---- What a figure is meant to reach: a bound on the figure itself, or on its
--- ratio to the serial loop of the same run.
+--- What a figure is meant to reach, by kind of pool. nil: no target there.
 
 local targets = {}
 
-function targets.at_most(limit)
-  return { sign = "<=", limit = limit }
+local function by_kind(sign, thread, process)
+  return {
+    thread = thread and { sign = sign, limit = thread },
+    process = process and { sign = sign, limit = process },
+  }
 end
 
-function targets.at_least(limit)
-  return { sign = ">=", limit = limit }
+function targets.at_most(thread, process)
+  return by_kind("<=", thread, process)
 end
 
-function targets.times_serial(limit)
-  return { sign = "<=", limit = limit, of_serial = true }
+function targets.at_least(thread, process)
+  return by_kind(">=", thread, process)
 end
 
 function targets.met(target, value)

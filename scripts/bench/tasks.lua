@@ -33,4 +33,13 @@ function tasks.hold(path)
   return pipe:read("a")
 end
 
+--- Writes the number of its process to the file, and sleeps.
+function tasks.tell_and_sleep(path, seconds)
+  local stat <close> = assert(io.open("/proc/self/stat", "r"))
+  local file <close> = assert(io.open(path, "w"))
+  assert(file:write(stat:read("n"), "\n"))
+  file:flush()
+  require("tandem").sleep(seconds)
+end
+
 return tasks

@@ -58,8 +58,9 @@ end
 local function cpu_lesson(speed_up, width, cores, run)
   return faster(speed_up, width) .. ("Every thread has a Lua state of "
     .. "its own and there is no global lock, so computing scales with the "
-    .. "cores: %d here, %.1f would be perfect. More threads than cores gain "
-    .. "nothing more."):format(cores, cores) .. shortage(run, cores)
+    .. "cores, as it does on processes: %d here, %.1f would be perfect. More "
+    .. "workers than cores gain nothing more."):format(cores, cores)
+    .. shortage(run, cores)
 end
 
 local function cpu_job(name, about, task, last)
@@ -85,7 +86,7 @@ local function first_pass(job, width)
     half[#half + 1] = item
   end
   local loop = measure.loop(job, halves[1])
-  local threads = measure.threads(job, width, halves[2])
+  local threads = measure.pool(job, measure.kinds[1], width, halves[2])
   return megabytes(loop) / loop.seconds, megabytes(threads) / threads.seconds
 end
 
@@ -166,11 +167,11 @@ local function pages_job(size)
 end
 
 --- The jobs, in the order in which they are shown.
--- @tparam table options `quick`, `dir`, `threads`
+-- @tparam table options `quick`, `dir`, `workers`
 -- @treturn {table,...}
 function M.list(options)
   local size = options.quick and QUICK or FULL
-  local widest = options.threads[#options.threads]
+  local widest = options.workers[#options.workers]
   return {
     files_job(options, size, math.min(4, widest)),
     pages_job(size),

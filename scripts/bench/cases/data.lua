@@ -1,6 +1,6 @@
 --- Large values out and back. The serial column is tandem's serial pool: the
 -- same encoding and decoding, no other thread. CPython's threads share one
--- heap and copy nothing, so there is nothing to set beside it.
+-- heap and copy nothing, so only its processes are beside it.
 
 local tandem = require "tandem"
 local targets = require "bench.targets"
@@ -13,6 +13,11 @@ local function seconds_each(pool, rounds, value)
   return (now() - start) / rounds
 end
 
+local function python(name, rounds)
+  local words = ("%s %d"):format(name, rounds)
+  return { executor = words, pool = words }
+end
+
 local function string_case(rounds)
   local MIB = 16
   local function figure(pool)
@@ -22,7 +27,8 @@ local function string_case(rounds)
   end
   return {
     name = "string of 16 MiB, both ways", unit = "GiB/s", better = "more",
-    target = { thread = targets.at_least(4) },
+    python = python("string", rounds),
+    target = targets.at_least(4, 2),
     serial = function()
       local pool <close> = tandem.serial_pool()
       return figure(pool)
@@ -43,7 +49,8 @@ local function table_case(rounds)
   end
   return {
     name = "table of 1e5 integers", unit = "items/s", better = "more",
-    target = { thread = targets.at_least(50e6) },
+    python = python("table", rounds),
+    target = targets.at_least(50e6, 48e6),
     also = {
       { name = "  counting out and back", unit = "items/s", better = "more" },
     },

@@ -26,10 +26,10 @@ local function laps(rounds, before, act)
   return stats.median(times), stats.quantile(times, 0.9)
 end
 
-local function latency(name, python, limit, rounds, before)
+local function latency(name, python, target, rounds, before)
   return {
     name = name, unit = "µs", better = "less", python = python,
-    target = { thread = targets.at_most(limit) },
+    target = target,
     also = { { name = "  90th percentile", unit = "µs", better = "less" } },
     serial = function() return laps(rounds, before, tasks.nothing) end,
     tandem = function(pool)
@@ -50,7 +50,8 @@ end
 local function throughput(count)
   return {
     name = "submitted, then collected", unit = "tasks/s", better = "more",
-    python = "throughput", target = { thread = targets.at_least(2.5e6) },
+    python = "throughput",
+    target = targets.at_least(2.5e6, 1.5e6),
     serial = function()
       return rate(5, count, function()
         local nothing = tasks.nothing
@@ -71,8 +72,9 @@ return function(options)
   local scale = options.scale
   return {
     title = "empty tasks",
-    latency("submit + result, warm", "latency", 1.5, 100000 * scale // 1, stay),
-    latency("the same after 1 ms idle", "idle_latency", 5,
+    latency("submit + result, warm", "latency", targets.at_most(1.5, 3),
+      100000 * scale // 1, stay),
+    latency("the same after 1 ms idle", "idle_latency", targets.at_most(5, 10),
       math.max(50, 300 * scale // 1), pause),
     throughput(100000 * scale // 1),
   }

@@ -12,12 +12,14 @@ return function(options)
   local futures = 100000
   return {
     title = "start and memory",
+    note = "Start: after the pool's first worker, and with it the zygote. "
+      .. "Processes: the median of private memory.",
     {
       name = "start of a worker, of 64", unit = "µs", better = "less",
-      target = { thread = targets.at_most(100) },
+      target = targets.at_most(100, 500),
       also = {
         { name = "private memory of a worker", unit = "KiB", better = "less",
-          target = { thread = targets.at_most(64) } },
+          target = targets.at_most(64, 400) },
       },
       workers = false, fresh = true,
       tandem = probe("workers", 64), python = "workers 64",
@@ -25,14 +27,14 @@ return function(options)
     {
       name = ("growth over 1e%.0f tasks"):format(math.log(tasks, 10)),
       unit = "KiB", better = "less",
-      target = { thread = targets.at_most(1024) },
+      target = targets.at_most(1024, 1024),
       workers = false, fresh = true,
       tandem = probe("growth", tasks),
     },
     {
       -- 200 beside its payload, for which a slot has 24 bytes of its own.
       name = "a future held, done", unit = "bytes", better = "less",
-      target = { thread = targets.at_most(224) },
+      target = targets.at_most(224),
       workers = false, fresh = true,
       tandem = probe("futures", futures), python = "futures 20000",
     },
