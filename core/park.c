@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "error.h"
+#include "fault.h"
 #include "os.h"
 
 enum { EMPTY, NOTICE, ASLEEP };
@@ -19,8 +20,14 @@ int tdm_park_wait(tdm_park *p, tdm_time deadline) {
   return err == EINTR ? TDM_INTR : TDM_TIMEOUT;
 }
 
+void tdm_park_rouse(tdm_park *p) {
+  tdm_swap_total(&p->word, NOTICE);
+  tdm_os_futex_wake(&p->word, p->shared != 0);
+}
+
 void tdm_park_wake(tdm_park *p) {
   int shared = p->shared != 0; /* read while the place is there for certain */
-  if (tdm_swap_total(&p->word, NOTICE) == ASLEEP)
-    tdm_os_futex_wake(&p->word, shared);
+  if (tdm_swap_total(&p->word, NOTICE) != ASLEEP) return;
+  tdm_fault();
+  tdm_os_futex_wake(&p->word, shared);
 }

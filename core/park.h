@@ -30,4 +30,8 @@ int tdm_park_wait(tdm_park *p, tdm_time deadline);
 
 void tdm_park_wake(tdm_park *p);
 
+/* The same where another waker may have died half way: between leaving the
+ * notice and the system call. Always a system call. */
+void tdm_park_rouse(tdm_park *p);
+
 #endif

@@ -174,6 +174,10 @@ void tdm_port_nudge(tdm_port *p) {
   tdm_park_wake(&tdm_load_total(&p->bell)->park);
 }
 
+void tdm_port_rouse(tdm_port *p) {
+  tdm_park_rouse(&tdm_load_total(&p->bell)->park);
+}
+
 static int need_fd(tdm_port *p) {
   int fd = tdm_load_relaxed(&p->fd);
   if (fd >= 0) return fd;

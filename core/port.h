@@ -95,6 +95,9 @@ int tdm_port_deliver(tdm_task *t);
 /* By a worker: wakes the port's thread, whatever it waits for. */
 void tdm_port_nudge(tdm_port *p);
 
+/* The same after the death of somebody who may have been about to wake it. */
+void tdm_port_rouse(tdm_port *p);
+
 /* Is there something to drain? A hint, but ordered with the total accesses. */
 int tdm_port_has(tdm_port *p);
 

@@ -329,21 +329,29 @@ static void procs_interrupt(tdm_executor *e) {
   tdm_mutex_unlock(&p->lock);
 }
 
+/* All that the launch has made goes back to the system; the account remains. */
+static void undo_all(tdm_procs *p) {
+  pthread_join(p->manager, NULL);
+  tdm_fork_remove(&p->in_child);
+  tdm_port_remove_source(p->base.port, &p->source);
+  p->launched = 0;
+  close(p->wake);
+  p->fuse = tdm_load_total(&p->share->fuse);
+  close_share(p);
+}
+
+/* As soon as it is known that the manager has ended, nothing of the pool shall
+ * be left but its handle. */
 static int procs_is_over(tdm_executor *e) {
   tdm_procs *p = tdm_procs_of(e);
   if (!tdm_load_total(&e->closing)) return 0;
-  return !p->launched || tdm_load_total(&p->over);
+  if (p->launched && tdm_load_total(&p->over)) undo_all(p);
+  return !p->launched;
 }
 
 static void procs_free(tdm_executor *e) {
   tdm_procs *p = tdm_procs_of(e);
-  if (p->launched) {
-    pthread_join(p->manager, NULL);
-    tdm_fork_remove(&p->in_child);
-    tdm_port_remove_source(e->port, &p->source);
-    close(p->wake);
-  }
-  close_share(p);
+  if (p->launched) undo_all(p);
   tdm_mem_free(p->funcs);
   tdm_mutex_fini(&p->lock);
   tdm_mem_free(p);
@@ -389,9 +397,8 @@ static size_t procs_workers(tdm_executor *e, tdm_worker_view *views,
 static void procs_tally(tdm_executor *e, tdm_tally *sum) {
   tdm_procs *p = tdm_procs_of(e);
   uint64_t running = 0;
-  if (!p->launched) return;
   tdm_mutex_lock(&p->lock);
-  for (uint32_t i = 0; i < p->used_count; i++) {
+  for (uint32_t i = 0; p->launched && i < p->used_count; i++) {
     uint64_t claim = tdm_load_total(&p->share->slots[i].claim);
     enum tdm_claim state = tdm_claim_state(claim);
     if (p->task[i] != NULL && state >= TDM_SLOT_TAKEN)

@@ -69,6 +69,7 @@ typedef struct tdm_procs {
   int wake; /* an event that wakes the manager */
   tdm_fork_item in_child;
   int is_foreign; /* this is a forked child */
+  int fuse;       /* after the end: that of fault.h, for tests */
   atomic_int over;
   /* under the lock */
   tdm_mutex lock;

@@ -377,13 +377,14 @@ void tdm_procs_wake_all_locked(tdm_procs *p) {
   }
 }
 
-/* Somebody may have died between marking a sleeper as called and calling it. */
+/* Somebody may have died between marking a sleeper as called and calling it, or
+ * in the middle of the call: its notice is there, and nobody was woken. */
 static void stand_in_for_the_dead(tdm_procs *p) {
   unsigned end = tdm_load_relaxed(&p->share->places);
   for (unsigned i = 0; i < end; i++)
     if (p->member[i].state == TDM_MEMBER_PRESENT)
-      tdm_park_wake(&p->share->place[i].bed);
-  tdm_port_nudge(p->base.port);
+      tdm_park_rouse(&p->share->place[i].bed);
+  tdm_port_rouse(p->base.port);
 }
 
 /* --- what they say --- */
@@ -568,7 +569,7 @@ static void bury(tdm_procs *p, unsigned place, tdm_settled *out) {
   tdm_procs_collect_locked(p, out);
   bury_tasks(p, place, &note, out);
   tdm_heap_inherit(p->heap, TDM_HEAP_FIRST_PLACE + place);
-  tdm_bump(&p->tally.restarts, !is_closing(p));
+  if (!p->member[place].replaced) tdm_bump(&p->tally.restarts, !is_closing(p));
   vacate(p, place);
   stand_in_for_the_dead(p);
   if (stage == TDM_STAGE_BROKEN) {
@@ -610,6 +611,7 @@ static void replace_leavers(tdm_procs *p) {
       continue;
     if (m->is_heir) continue;
     m->replaced = 1;
+    tdm_bump(&p->tally.restarts, !is_closing(p));
     tdm_sub_total(&p->share->alive, 1u);
     promote_heir(p, i);
   }

@@ -71,14 +71,14 @@ enum tdm_stage {
 typedef struct tdm_place {
   alignas(64) tdm_park bed; /* where the worker sleeps */
   tdm_stop stop;
-  atomic_int leave; /* it is one too many */
-  atomic_int begin; /* it may work; an heir waits for it */
+  atomic_int leave;      /* it is one too many */
+  atomic_int begin;      /* it may work; an heir waits for it */
   atomic_int wants_heir; /* it has nearly done its share */
   atomic_uint heir;      /* the place that takes over from it, + 1; or 0 */
-  atomic_int stage; /* enum tdm_stage */
-  atomic_int pid;   /* its own word for it; 0: it has not begun */
-  unsigned id;      /* from 1 */
-  atomic_uint slot; /* that it runs: index + 1, or 0 */
+  atomic_int stage;      /* enum tdm_stage */
+  atomic_int pid;        /* its own word for it; 0: it has not begun */
+  unsigned id;           /* from 1 */
+  atomic_uint slot;      /* that it runs: index + 1, or 0 */
   _Atomic(tdm_time) since;
   _Atomic(uint64_t) tasks;
   _Atomic(int64_t) cpu; /* nanoseconds in tasks */

@@ -106,7 +106,7 @@ static int dies_at(int step, const load *l) {
   crew_open(&c, &s);
   int crashed = carry(&c, l);
   rig_end(&c.r);
-  int died = tdm_load_total(&tdm_procs_of(c.r.e)->share->fuse);
+  int died = tdm_procs_of(c.r.e)->fuse;
   CHECK(crashed <= died && (l->retries == 0 || crashed == 0));
   CHECK(!c.r.e->broken);
   crew_close(&c);

@@ -90,6 +90,13 @@ static void kill_the_zygote(party *p) {
   if (pid > 0 && kill(pid, 0) == 0) strike(pid, SIGKILL);
 }
 
+/* On a pool that goes on: a worker may take one more task before its signal
+ * comes, and that one crashes. */
+static void kill_all(party *p) {
+  p->deaths += (int)rig_workers(&p->c.r);
+  tdm_executor_kill(p->c.r.e);
+}
+
 static void happen(party *p) {
   tdm_executor *e = p->c.r.e;
   unsigned what = below(p, 1000);
@@ -109,7 +116,7 @@ static void happen(party *p) {
   else if (what < 898)
     kill_the_zygote(p);
   else if (what < 900)
-    tdm_executor_kill(e);
+    kill_all(p);
   else if (what < 905)
     tdm_executor_cancel_pending(e);
   else if (what < 910)
@@ -128,7 +135,7 @@ static void run_party(unsigned seed, const tdm_settings *s) {
   for (int i = 0; i < STEPS && !tdm_load_total(&p.c.r.e->broken); i++)
     happen(&p);
   if (below(&p, 2) == 0) tdm_executor_close(p.c.r.e);
-  if (below(&p, 4) == 0) tdm_executor_kill(p.c.r.e);
+  if (below(&p, 4) == 0) kill_all(&p);
   while (p.n > 0) finish(&p, p.n - 1);
   CHECK(p.crashed <= p.deaths);
   CHECK(p.done > 0);
