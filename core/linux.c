@@ -146,8 +146,8 @@ void tdm_os_set_title(char *argv0, size_t size, const char *name,
   prctl(PR_SET_NAME, name);
   if (size == 0) return;
   if (n > size - 1) n = size - 1;
-  memcpy(argv0, title, n);
-  memset(argv0 + n, 0, size - n);
+  memset(argv0, 0, size);
+  for (size_t i = 0; i < n; i++) argv0[i] = title[i];
 }
 
 int tdm_os_own_folder(char *path, size_t size) {

@@ -16,9 +16,9 @@
 #include "worker.h"
 
 #define TDM_SLOTS 4096u
-#define TDM_RING (2 * TDM_SLOTS) /* positions; a power of two */
-#define TDM_PLACES 1024u         /* most worker processes of a pool */
-#define TDM_PER_WORD 32u         /* places in a word of the board */
+#define TDM_RING 8192u   /* positions: twice the slots, a power of two */
+#define TDM_PLACES 1024u /* most worker processes of a pool */
+#define TDM_PER_WORD 32u /* places in a word of the board */
 
 /* Both sides must have been built from the same of these. */
 #define TDM_SHARE_VERSION 1u
