@@ -49,8 +49,6 @@ static int share_recipe(tdm_procs *p) {
 static void fill_share(tdm_procs *p) {
   const tdm_settings *set = &p->base.settings;
   tdm_share *s = p->share;
-  s->version = TDM_SHARE_VERSION;
-  s->size = sizeof *s;
   s->max_tasks_per_worker = set->max_tasks_per_worker;
   s->memory_limit = set->memory_limit;
   s->spin = set->spin;

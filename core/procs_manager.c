@@ -4,15 +4,13 @@
  * well needs it: tasks and results pass it by.
  */
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "mem.h"
 #include "os.h"
 #include "procs.h"
-
-#define STACK_SIZE ((size_t)256 * 1024)
+#include "thread.h"
 
 /* What is polled: the wake event, the zygote, then workers. */
 typedef struct watch {
@@ -109,25 +107,10 @@ static void *manage(void *arg) {
 }
 
 int tdm_procs_start_manager(tdm_procs *p) {
-  sigset_t all, old;
-  pthread_attr_t attr;
   watch *w = tdm_mem_new(sizeof *w);
   if (w == NULL) return TDM_NOMEM;
   w->pool = p;
-  if (pthread_attr_init(&attr) != 0) {
-    tdm_mem_free(w);
-    return TDM_LIMIT;
-  }
-  pthread_attr_setstacksize(&attr, STACK_SIZE);
-  sigfillset(&all);
-  sigdelset(&all, SIGSEGV);
-  sigdelset(&all, SIGBUS);
-  sigdelset(&all, SIGFPE);
-  sigdelset(&all, SIGILL);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  int err = pthread_create(&p->manager, &attr, manage, w);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  pthread_attr_destroy(&attr);
-  if (err != 0) tdm_mem_free(w);
-  return err == 0 ? TDM_OK : TDM_LIMIT;
+  int err = tdm_thread_new(&p->manager, TDM_SMALL_STACK, manage, w);
+  if (err != TDM_OK) tdm_mem_free(w);
+  return err;
 }

@@ -86,7 +86,6 @@ typedef struct tdm_place {
 } tdm_place;
 
 typedef struct tdm_share {
-  uint32_t version, size;
   /* constant once the first worker is there */
   uint64_t max_tasks_per_worker;
   uint64_t memory_limit; /* bytes; 0: none */

@@ -12,7 +12,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +23,7 @@
 #include "lock.h"
 #include "mem.h"
 #include "queue.h"
+#include "thread.h"
 
 /* Nested string.gsub in Lua overflows a 256 KiB stack before Lua notices. */
 #ifdef TDM_DEBUG
@@ -408,24 +408,6 @@ static void *member_main(void *arg) {
 
 /* --- starting one --------------------------------------------------------- */
 
-/* A thread that takes no signal but those of its own faults. */
-static int create_thread(pthread_t *thread, void *arg) {
-  sigset_t all, old;
-  pthread_attr_t attr;
-  if (pthread_attr_init(&attr) != 0) return TDM_NOMEM;
-  pthread_attr_setstacksize(&attr, STACK_SIZE);
-  sigfillset(&all);
-  sigdelset(&all, SIGSEGV);
-  sigdelset(&all, SIGBUS);
-  sigdelset(&all, SIGFPE);
-  sigdelset(&all, SIGILL);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  int err = pthread_create(thread, &attr, member_main, arg);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  pthread_attr_destroy(&attr);
-  return err == 0 ? TDM_OK : TDM_LIMIT;
-}
-
 /* Frees what remains of the workers that have left. */
 static void reap(threads *p) {
   tdm_mutex_lock(&p->crew_lock);
@@ -446,7 +428,7 @@ static int hire_locked(threads *p, member *m) {
                   p->base.settings.name);
   m->next = p->members;
   p->members = m;
-  int err = create_thread(&m->thread, m);
+  int err = tdm_thread_new(&m->thread, STACK_SIZE, member_main, m);
   if (err != TDM_OK) p->members = m->next;
   return err;
 }
