@@ -139,6 +139,7 @@ void tdml_run_chunk(tdml_vm *vm, lua_State *L, int handler) {
     lua_pushlightuserdata(L, vm);
     status = lua_pcall(L, 2, 0, handler);
     if (status != LUA_OK) {
+      if (tdm_ctl_why(vm->ctl) != TDM_WHY_NOT) return; /* the whole chunk */
       push_raised(L, vm, status);
       check(L, put_failed(L, vm));
     }

@@ -189,6 +189,23 @@ static void push_cancelled(lua_State *L, const tdm_task *t) {
   if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
 }
 
+/* It ran for too long, and did not end when it was told. */
+static void push_expired(lua_State *L, const tdm_task *t) {
+  tdml_pusherror(L, "timeout",
+                 "the task ran for longer than its %g s, and "
+                 "did not end when it was told to",
+                 (double)t->limit);
+  tdml_seterrornumber(L, "limit", (double)t->limit);
+  name_culprit(L, t);
+}
+
+void tdml_push_unsaid(lua_State *L, const tdm_task *t) {
+  if (t->state == TDM_EXPIRED)
+    push_expired(L, t);
+  else
+    push_cancelled(L, t);
+}
+
 /* --- methods --- */
 
 /* future:result([timeout]) -> values; raises the task's error */
@@ -205,7 +222,7 @@ int tdml_future_result(lua_State *L) {
     case TDM_FAILED:
       return raise_failure(L, t);
     default:
-      push_cancelled(L, t);
+      tdml_push_unsaid(L, t);
       return lua_error(L);
   }
 }
@@ -233,14 +250,14 @@ static int future_error(lua_State *L) {
       push_failure_once(L, t, 1);
       return 2;
     default:
-      push_cancelled(L, t);
+      tdml_push_unsaid(L, t);
       return 1;
   }
 }
 
 static const char *status_of(tdm_task *t) {
-  static const char *const names[] = {"pending", "running", "done", "failed",
-                                      "cancelled"};
+  static const char *const names[] = {"pending", "running",   "running", "done",
+                                      "failed",  "cancelled", "failed"};
   return names[tdm_executor_state(t)];
 }
 
@@ -278,36 +295,48 @@ static void run_on_cancel(lua_State *L) {
   }
 }
 
-/* The mode at idx: true for "kill". A thread cannot be killed; a future that
- * has settled need not be. */
-static int wants_kill(lua_State *L, int idx, const tdm_task *t) {
+typedef int (*canceller)(tdm_task *t);
+
+/* The mode at idx. A thread cannot be killed; a future that has settled need
+ * not be. */
+static canceller check_mode(lua_State *L, int idx, const tdm_task *t) {
+  static const struct {
+    const char *name;
+    canceller cancel;
+  } modes[] = {{"pending", tdm_executor_try_cancel},
+               {"interrupt", tdm_executor_try_interrupt},
+               {"kill", tdm_executor_try_kill}};
   const char *mode = "pending";
+  size_t i = 0, n = sizeof modes / sizeof *modes;
   if (!lua_isnoneornil(L, idx))
     mode = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
-  int kill = mode != NULL && strcmp(mode, "kill") == 0;
-  if (mode == NULL || (!kill && strcmp(mode, "pending") != 0))
+  while (i < n && (mode == NULL || strcmp(mode, modes[i].name) != 0)) i++;
+  if (i == n)
     tdml_argerror(L, idx - 1, "cancel",
-                  "expected the mode \"pending\" or \"kill\", got %s",
+                  "expected the mode \"pending\", \"interrupt\" or \"kill\", "
+                  "got %s",
                   mode ? mode : luaL_typename(L, idx));
   int away = !(t->marks & TDM_SETTLED) && t->executor != NULL;
-  if (kill && away && t->executor->ops->try_kill == NULL)
+  if (modes[i].cancel == tdm_executor_try_kill && away &&
+      t->executor->ops->try_kill == NULL)
     tdml_argerror(L, idx - 1, "cancel",
                   "a task of a %s pool cannot be killed; a process pool's can",
                   t->executor->ops->kind);
-  return kill;
+  return modes[i].cancel;
 }
 
 /* future:cancel([mode]) -> boolean */
 static int future_cancel(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
-  int kill = wants_kill(L, 2, t);
+  canceller cancel = check_mode(L, 2, t);
   lua_settop(L, 1);
-  if (kill ? tdm_executor_try_kill(t) : tdm_executor_try_cancel(t)) {
+  int was_pending = !(t->marks & TDM_SETTLED);
+  if (was_pending && cancel(t) && (t->marks & TDM_SETTLED)) {
     drop_pool(L, 1);
     run_on_cancel(L);
   }
   look(L, t);
-  lua_pushboolean(L, t->state == TDM_CANCELLED);
+  lua_pushboolean(L, t->state == TDM_CANCELLED || t->state == TDM_STOPPING);
   return 1;
 }
 
@@ -393,8 +422,10 @@ static int future_info(lua_State *L) {
   if (settled && t->state != TDM_CANCELLED && t->func != NULL) {
     set_time(L, "started", t->started);
     set_time(L, "finished", t->finished);
-    lua_pushnumber(L, (lua_Number)t->cpu);
-    lua_setfield(L, -2, "cpu");
+    if (t->state != TDM_EXPIRED) {
+      lua_pushnumber(L, (lua_Number)t->cpu);
+      lua_setfield(L, -2, "cpu");
+    }
     lua_pushinteger(L, t->worker);
     lua_setfield(L, -2, "worker");
     lua_pushinteger(L, (lua_Integer)t->bytes_out);

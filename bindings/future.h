@@ -36,6 +36,10 @@ int tdml_future_result(lua_State *L);
 void tdml_push_failure(lua_State *L, const tdm_task *t, const char *p,
                        size_t n);
 
+/* Pushes the error of a task that ended without a payload to say how: it was
+ * cancelled, or ran out of time. */
+void tdml_push_unsaid(lua_State *L, const tdm_task *t);
+
 /* Calls the function on top, a callback, with the future at idx, and pops it.
  * Raises nothing. */
 void tdml_call_back(lua_State *L, tdml_client *c, int future);

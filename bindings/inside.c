@@ -83,7 +83,8 @@ static int inside_current(lua_State *L) {
 /* tandem.cancelled() -> boolean */
 static int inside_cancelled(lua_State *L) {
   tdm_ctl *ctl = tdml_client_of(L)->ctl;
-  lua_pushboolean(L, ctl != NULL && tdm_load_relaxed(&ctl->stop->cancelled));
+  lua_pushboolean(L, ctl != NULL && (tdm_load_relaxed(&ctl->stop->cancelled) ||
+                                     tdm_ctl_why(ctl) != TDM_WHY_NOT));
   return 1;
 }
 

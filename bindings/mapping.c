@@ -64,8 +64,8 @@ static int load_next(lua_State *L, mapping *m) {
 static void push_chunk_error(lua_State *L) {
   lua_getiuservalue(L, 1, CHUNK);
   tdm_task *t = tdml_checkfuture(L, -1);
-  if (t->state == TDM_CANCELLED) {
-    tdml_pusherror(L, "cancelled", "the item was cancelled");
+  if (t->state != TDM_FAILED) {
+    tdml_push_unsaid(L, t);
     return;
   }
   tdml_push_failure(L, t, tdm_payload_bytes(&t->payload), t->payload.n);

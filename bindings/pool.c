@@ -114,6 +114,12 @@ static int pool_exit_timeout(lua_State *L) {
   return 1;
 }
 
+/* timeout(pool) -> seconds, or 0 for none */
+static int pool_timeout(lua_State *L) {
+  lua_pushnumber(L, tdml_checkpool(L, 1)->timeout);
+  return 1;
+}
+
 /* describe(pool) -> "thread" | "process" | "serial", name, max_workers */
 static int pool_describe(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
@@ -181,7 +187,9 @@ static void end(tdml_pool *p) {
     tdm_executor_cancel_pending(e);
     tdm_executor_interrupt(e);
   }
-  if (wait_until_over(p, p->exit_timeout) || end_by_force(p))
+  int over = wait_until_over(p, p->exit_timeout) || end_by_force(p);
+  /* A worker that was given up may yet come back. */
+  if (over && (e->ops->lost == NULL || e->ops->lost(e) == 0))
     tdm_executor_free(e);
   else
     p->client->abandoned++;
@@ -216,6 +224,7 @@ void tdml_open_pool(lua_State *L, tdml_client *c) {
                                        {"unfinished", pool_unfinished},
                                        {"describe", pool_describe},
                                        {"exit_timeout", pool_exit_timeout},
+                                       {"timeout", pool_timeout},
                                        {"new_pool", tdml_pool_new},
                                        {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", pool_tostring},

@@ -15,6 +15,7 @@ typedef struct tdml_pool {
   tdm_executor *executor; /* NULL before it is filled, and after __gc */
   tdml_client *client;    /* retained; NULL after __gc */
   tdm_time exit_timeout;  /* nanoseconds */
+  double timeout;         /* seconds that a task may run; 0: no limit */
   enum tdml_on_full on_full;
   int mode;        /* TDML_REFUSE_MT or TDML_DROP_MT */
   unsigned warned; /* of so many missing workers */

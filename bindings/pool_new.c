@@ -21,6 +21,13 @@ static const char *get_string(lua_State *L, int idx, const char *field) {
   return s;
 }
 
+static double get_number(lua_State *L, int idx, const char *field) {
+  lua_getfield(L, idx, field);
+  double x = (double)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return x;
+}
+
 static tdm_time get_nanoseconds(lua_State *L, int idx, const char *field) {
   lua_getfield(L, idx, field);
   double seconds = (double)lua_tonumber(L, -1);
@@ -107,6 +114,7 @@ int tdml_pool_new(lua_State *L) {
   get_settings(L, 2, &settings);
   tdml_pool *p = lua_newuserdatauv(L, sizeof *p, 0);
   *p = (tdml_pool){.exit_timeout = get_nanoseconds(L, 2, "exit_timeout"),
+                   .timeout = get_number(L, 2, "timeout"),
                    .on_full = get_on_full(L, 2)};
   if (strcmp(get_string(L, 2, "metatables"), "drop") == 0)
     p->mode = TDML_DROP_MT;

@@ -49,20 +49,21 @@ int tdml_pool_stats(lua_State *L) {
   tdm_port_drain(p->client->port);
   tdm_executor_tally(e, y);
   uint64_t taken = y->taken, done = y->done, failed = y->failed;
-  uint64_t ended = done + failed;
+  uint64_t stopped = y->stopped, ended = done + failed + stopped;
   if (taken < ended) taken = ended; /* read at different moments */
   uint64_t begun = taken + e->cancelled;
   lua_createtable(L, 0, 18);
   set_count(L, "submitted", e->submitted);
   set_count(L, "done", done);
   set_count(L, "failed", failed);
-  set_count(L, "cancelled", e->cancelled);
+  set_count(L, "cancelled", e->cancelled + stopped);
   set_count(L, "running", taken - ended);
   set_count(L, "pending", e->submitted > begun ? e->submitted - begun : 0);
   set_count(L, "bytes_in", y->bytes_in);
   set_count(L, "bytes_out", y->bytes_out);
   set_count(L, "restarts", y->restarts);
   set_count(L, "max_workers", e->settings.max_workers);
+  set_count(L, "lost", e->ops->lost != NULL ? e->ops->lost(e) : 0);
   lua_pushnumber(L, (lua_Number)y->cpu * 1e-9);
   lua_setfield(L, -2, "cpu");
   lua_pushnumber(L, (lua_Number)(tdm_clock_now() - e->made) * 1e-9);

@@ -123,6 +123,27 @@ static void tell_collector(lua_State *L, tdml_client *c) {
   if (lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCSTEP, TDM_SLAB_BLOCK_KIB);
 }
 
+/* A task that may not run for ever, and a pool that sees to it. */
+static void set_limit(lua_State *L, tdml_pool *p, tdm_task *t, double seconds) {
+  tdm_executor *e = p->executor;
+  if (!(seconds > 0) || seconds > 1e9) return;
+  if (e->ops->keep_time == NULL) {
+    tdml_pusherror(L, "limit",
+                   "a %s pool cannot stop a task: it takes no "
+                   "timeout",
+                   e->ops->kind);
+    tdml_throw(L);
+  }
+  if (e->ops->keep_time(e) != TDM_OK) {
+    tdml_pusherror(L, "limit",
+                   "pool '%s' cannot keep time: no thread or no "
+                   "signal is left for it",
+                   e->settings.name);
+    tdml_throw(L);
+  }
+  t->limit = (float)seconds;
+}
+
 /* Pushes a future for a fresh task of the pool. */
 static tdm_task *push_task(lua_State *L, tdml_pool *p, tdm_func *func) {
   tdml_future *f = tdml_future_push(L, p->client);
@@ -139,6 +160,7 @@ static void submit(lua_State *L, const char *where) {
   tdm_func *func = tdml_checktask(L, p->client, 2, 1, where);
   int n = lua_gettop(L) - 2;
   tdm_task *t = push_task(L, p, func);
+  if (p->timeout > 0) set_limit(L, p, t, p->timeout);
   encode_arguments(L, p, t, 3, n);
   send(L, 1, n + 3);
   lua_settop(L, n + 3);
@@ -158,26 +180,30 @@ int tdml_pool_call(lua_State *L) {
   return tdml_future_result(L);
 }
 
-/* submit_with(pool, priority, retries, label or nil, task, ...) -> future */
+/* submit_with(pool, priority, retries, timeout or nil, label or nil, task, ...)
+ * -> future */
 int tdml_pool_submit_with(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
   lua_Integer priority = luaL_checkinteger(L, 2);
   lua_Integer retries = luaL_checkinteger(L, 3);
-  const char *label = luaL_optstring(L, 4, NULL);
-  tdm_func *func = tdml_checktask(L, p->client, 5, 1, "submit");
+  double timeout = luaL_optnumber(L, 4, p->timeout);
+  const char *label = luaL_optstring(L, 5, NULL);
+  tdm_func *func = tdml_checktask(L, p->client, 6, 1, "submit");
   if (label != NULL) func = tdml_relabel(L, p->client, func, label);
-  int n = lua_gettop(L) - 5;
+  int n = lua_gettop(L) - 6;
   tdm_task *t = push_task(L, p, func);
   t->priority = (int32_t)priority;
   t->retries = (unsigned)retries & TDM_MOST_RETRIES;
-  encode_arguments(L, p, t, 6, n);
-  send(L, 1, n + 6);
-  lua_settop(L, n + 6);
+  set_limit(L, p, t, timeout);
+  encode_arguments(L, p, t, 7, n);
+  send(L, 1, n + 7);
+  lua_settop(L, n + 7);
   return 1;
 }
 
-/* submit_chunk(pool, task, items, job, priority, label, retries) -> future; the
- * chunk is what pack_items and its like have put together */
+/* submit_chunk(pool, task, items, job, priority, label, retries, timeout) ->
+ * future; the chunk is what pack_items and its like have put together. The
+ * timeout is for each item. */
 int tdml_pool_submit_chunk(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
   tdm_func *func = tdml_checktask(L, p->client, 2, 1, "map");
@@ -188,6 +214,8 @@ int tdml_pool_submit_chunk(lua_State *L) {
   t->job = (unsigned)luaL_checkinteger(L, 4) & 3u;
   t->retries = (unsigned)luaL_optinteger(L, 7, 0) & TDM_MOST_RETRIES;
   t->priority = (int32_t)luaL_optinteger(L, 5, 0);
+  double timeout = luaL_optnumber(L, 8, p->timeout);
+  set_limit(L, p, t, timeout * (double)t->items);
   int future = lua_gettop(L);
   if (tdm_payload_take(&t->payload, &p->client->chunk) != TDM_OK)
     return tdml_nomem(L);

@@ -167,7 +167,7 @@ static int still_wanted(lua_State *L, tdml_client *c, int idx,
     if (!is_settled(t)) {
       check_owner(L, c, t);
       left++;
-    } else if (t->state == TDM_FAILED)
+    } else if (t->state == TDM_FAILED || t->state == TDM_EXPIRED)
       failed = 1;
     else
       settled = 1;

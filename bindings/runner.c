@@ -12,6 +12,7 @@
 #include "inside.h"
 #include "load.h"
 #include "module.h"
+#include "stop.h"
 
 /* --- memory --- */
 
@@ -110,8 +111,29 @@ static int run_task(lua_State *L) {
   return 0;
 }
 
+/* The run was told to end, and what it ended with does not matter. */
+static int put_stopped(lua_State *L) {
+  tdml_vm *vm = lua_touserdata(L, 1);
+  tdml_push_stopped(L, vm);
+  fail(vm, L);
+  return 0;
+}
+
+static void finish_stopped(tdml_vm *vm, enum tdm_why why) {
+  lua_State *L = vm->L;
+  vm->out->n = 0;
+  vm->outcome = why == TDM_WHY_CANCEL ? TDM_CANCELLED : TDM_FAILED;
+  if (why == TDM_WHY_CANCEL) return;
+  lua_pushcfunction(L, put_stopped);
+  lua_pushlightuserdata(L, vm);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) vm->out->n = 0;
+}
+
 /* What a task may have left behind, and must not be the next one's trouble. */
-static void tidy(lua_State *L) {
+static void tidy(tdml_vm *vm) {
+  lua_State *L = vm->L;
+  vm->running = L;
+  tdml_stop_tidy(vm);
   lua_settop(L, 1);
   if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
 }
@@ -128,7 +150,10 @@ static enum tdm_state vm_run(void *arg, tdm_task *t, tdm_buf *out) {
     out->n = 0;
     vm->outcome = TDM_FAILED;
   }
-  tidy(L);
+  enum tdm_why why = tdm_ctl_why(vm->ctl);
+  tdml_stop_tidy(vm);
+  if (why != TDM_WHY_NOT && vm->outcome == TDM_FAILED) finish_stopped(vm, why);
+  tidy(vm);
   /* Out of memory: the next task shall find some. */
   if (vm->outcome == TDM_FAILED && out->n == 0) lua_gc(L, LUA_GCCOLLECT);
   return vm->outcome;
@@ -159,6 +184,7 @@ static int furnish(lua_State *L) {
   luaL_openlibs(L);
   tdml_openerrors(L);
   tdml_move_in(L, vm->ctl);
+  tdml_open_stop(L, vm);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_tandem_core);
   lua_setfield(L, -2, "tandem.core");
@@ -335,6 +361,7 @@ const tdm_runner tdml_runner = {
     .open = vm_open,
     .start = vm_start,
     .run = vm_run,
+    .interrupt = tdml_stop_look_up,
     .has_garbage = vm_has_garbage,
     .idle = vm_idle,
     .close = vm_close,

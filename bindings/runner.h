@@ -9,6 +9,7 @@
 #include <lua.h>
 
 #include "../core/runner.h"
+#include "../core/worker.h"
 #include "codec.h"
 #include "failure.h"
 
@@ -22,6 +23,7 @@ typedef struct tdml_recipe {
 /* A worker's machine. Its upvalue or light userdata is this. */
 typedef struct tdml_vm {
   lua_State *L;
+  lua_State *volatile running; /* the coroutine, as far as Lua resumed it */
   struct tdm_ctl *ctl;
   tdml_scratch *scratch;
   const tdml_recipe *recipe;

@@ -20,6 +20,10 @@ tdm_time tdm_clock_now(void);
 /* CPU time of the calling thread. A system call: half a microsecond. */
 tdm_time tdm_clock_cpu(void);
 
+/* The deadline `seconds` after this moment, for a positive number of them;
+ * TDM_FOREVER for what does not fit. */
+tdm_time tdm_clock_after(tdm_time now, double seconds);
+
 /* The deadline `seconds` from now: past for zero, negatives and NaN, and
  * TDM_FOREVER for whatever does not fit. */
 tdm_time tdm_clock_deadline(double seconds);

@@ -6,6 +6,9 @@
 #include "fork.h"
 #include "mem.h"
 
+/* Between "tandem.cancelled() is true" and being stopped. */
+#define COURTESY (50 * INT64_C(1000000))
+
 void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
                        const tdm_settings *s, const tdm_runner *r,
                        tdm_port *port) {
@@ -112,13 +115,30 @@ int tdm_executor_try_kill(tdm_task *t) {
   return ok && finish_cancel(t);
 }
 
+tdm_time tdm_executor_time_of(tdm_executor *e, tdm_time deadline,
+                              enum tdm_why *why) {
+  *why = TDM_WHY_TIMEOUT;
+  if (deadline == 0) deadline = TDM_FOREVER;
+  if (!tdm_load_total(&e->interrupting)) return deadline;
+  tdm_time stop_at = tdm_load_total(&e->stop_at);
+  if (stop_at >= deadline) return deadline;
+  *why = TDM_WHY_CANCEL;
+  return stop_at;
+}
+
 enum tdm_state tdm_executor_state(tdm_task *t) {
   tdm_executor *e = executor_of(t);
   if (e != NULL && e->ops->look != NULL) e->ops->look(e, t);
   enum tdm_state state = (enum tdm_state)tdm_load_relaxed(&t->state);
   /* An outcome is not known here before the task has come back. */
-  if (state >= TDM_DONE && !(t->marks & TDM_SETTLED)) return TDM_RUNNING;
+  if (state >= TDM_STOPPING && !(t->marks & TDM_SETTLED)) return TDM_RUNNING;
   return state;
+}
+
+int tdm_executor_try_interrupt(tdm_task *t) {
+  tdm_executor *e = executor_of(t);
+  if (tdm_executor_try_cancel(t)) return 1;
+  return e != NULL && e->ops->try_stop != NULL && e->ops->try_stop(e, t);
 }
 
 size_t tdm_executor_cancel_pending(tdm_executor *e) {
@@ -142,6 +162,7 @@ void tdm_executor_close(tdm_executor *e) {
 
 void tdm_executor_interrupt(tdm_executor *e) {
   if (tdm_executor_is_foreign(e)) return;
+  tdm_store_total(&e->stop_at, tdm_clock_now() + COURTESY);
   tdm_store_total(&e->interrupting, 1);
   e->ops->interrupt(e);
 }
@@ -227,6 +248,6 @@ int tdm_executor_run(tdm_executor *e, tdm_worker *w, tdm_task *t,
   else if (w->vm == NULL)
     tdm_worker_refuse(w, t, &out_of_memory);
   else
-    *now = tdm_worker_run(w, t, *now);
+    *now = tdm_worker_run(w, t, ++w->runs, *now);
   return 1;
 }

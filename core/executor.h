@@ -65,6 +65,18 @@ typedef struct tdm_executor_ops {
   /* Adds what all workers did. */
   void (*tally)(tdm_executor *e, tdm_tally *sum);
 
+  /* Workers that were given up, as what they run does not end: as long as there
+   * are some, the executor cannot be freed. NULL: there never are. */
+  unsigned (*lost)(tdm_executor *e);
+
+  /* Tells a running task to end at once. True: it will be cancelled. NULL, also
+   * below: that cannot be done here. */
+  int (*try_stop)(tdm_executor *e, tdm_task *t);
+
+  /* Sees to it that tasks with a limit of time are stopped. TDM_OK; TDM_LIMIT:
+   * that cannot be done. */
+  int (*keep_time)(tdm_executor *e);
+
   /* The rest is NULL where tasks stay in this process, and a task's state says
    * all. */
 
@@ -98,13 +110,14 @@ struct tdm_executor {
   /* of all */
   atomic_int closing;
   atomic_int interrupting;
-  atomic_int breaking;   /* somebody writes `cause` */
-  atomic_int broken;     /* `cause` is set and constant from now on */
-  tdm_buf cause;         /* payload of the failure that broke it */
-  atomic_uint missing;   /* workers that could not be started */
-  atomic_size_t queued;  /* kept only where queue_limit is set */
-  struct tdm_heap *heap; /* where large arguments may lie, or NULL */
-  char trouble[200];     /* what TDM_LIMIT was about, or "" */
+  _Atomic(tdm_time) stop_at; /* since then: what still runs is stopped */
+  atomic_int breaking;       /* somebody writes `cause` */
+  atomic_int broken;         /* `cause` is set and constant from now on */
+  tdm_buf cause;             /* payload of the failure that broke it */
+  atomic_uint missing;       /* workers that could not be started */
+  atomic_size_t queued;      /* kept only where queue_limit is set */
+  struct tdm_heap *heap;     /* where large arguments may lie, or NULL */
+  char trouble[200];         /* what TDM_LIMIT was about, or "" */
 };
 
 /* Makes one. On success it owns the recipe. Starts no worker. */
@@ -130,6 +143,11 @@ int tdm_executor_try_cancel(tdm_task *t);
 /* The same, also if it runs in a worker process, which is killed for it. */
 int tdm_executor_try_kill(tdm_task *t);
 
+/* The same, also if it runs: it is then told to end at once, and is cancelled
+ * when it does, or when it does not in time. True: it is cancelled, or will be.
+ * Always false where the executor cannot do that. */
+int tdm_executor_try_interrupt(tdm_task *t);
+
 /* The state of a task, as far as it can be known here. */
 enum tdm_state tdm_executor_state(tdm_task *t);
 
@@ -139,7 +157,8 @@ size_t tdm_executor_cancel_pending(tdm_executor *e);
 /* No more tasks; workers end when all is done. */
 void tdm_executor_close(tdm_executor *e);
 
-/* Tells all running tasks to end. */
+/* Tells all running tasks to end. Those that do not are stopped a little later,
+ * where that can be done. */
 void tdm_executor_interrupt(tdm_executor *e);
 
 /* Ends what runs: kills worker processes, and tells threads to end. */
@@ -163,6 +182,11 @@ void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
 
 /* The pool is broken, for this cause, which is taken; unless it is already. */
 void tdm_executor_break(tdm_executor *e, tdm_buf *why);
+
+/* When a run has to end that has this deadline of its own, 0 for none; and
+ * why. TDM_FOREVER: never. */
+tdm_time tdm_executor_time_of(tdm_executor *e, tdm_time deadline,
+                              enum tdm_why *why);
 
 /* Sees to it that the worker can run: opens its virtual machine where it is
  * not open, and a fresh one where it has done its share. A failing initializer

@@ -131,6 +131,10 @@ void tdm_os_die_with(int fd) {
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_ASYNC);
 }
 
+void tdm_os_signal_thread(int pid, int tid, int signal) {
+  syscall(SYS_tgkill, pid, tid, signal);
+}
+
 void tdm_os_close_from(int fd) {
   if (syscall(SYS_close_range, (unsigned)fd, ~0u, 0u) == 0) return;
   struct rlimit limit;

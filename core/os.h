@@ -70,6 +70,9 @@ int tdm_os_channel_new(int ends[2]);
  * whatever it does then. */
 void tdm_os_die_with(int fd);
 
+/* Sends a signal to one thread of a process. */
+void tdm_os_signal_thread(int pid, int tid, int signal);
+
 /* Closes all descriptors from this one on. */
 void tdm_os_close_from(int fd);
 

@@ -12,6 +12,7 @@
 #include "board.h"
 #include "error.h"
 #include "fault.h"
+#include "interrupt.h"
 #include "mem.h"
 #include "os.h"
 #include "ring.h"
@@ -211,6 +212,11 @@ static void answer(tdm_proc *w, tdm_slot *slot, tdm_task *t) {
   tdm_store_relaxed(&slot->started, t->started);
 }
 
+/* The host shall look when the task's time is over. */
+static void keep_time_of(tdm_proc *w, tdm_time moment) {
+  if (moment < tdm_load_total(&w->share->next_look)) ask(w);
+}
+
 /* Runs the claimed task; `now` is the time before and after. */
 static tdm_time run(tdm_proc *w, tdm_slot *slot, tdm_time now) {
   static const tdm_buf out_of_memory;
@@ -219,6 +225,7 @@ static tdm_time run(tdm_proc *w, tdm_slot *slot, tdm_time now) {
                 .items = slot->items,
                 .job = slot->job & 3u,
                 .attempt = slot->attempt,
+                .limit = slot->limit,
                 .bytes_in = slot->in.n};
   int ready = t.func != NULL && lend_arguments(w, slot, &t);
   tdm_store_relaxed(&t.state, (uint8_t)TDM_RUNNING);
@@ -229,8 +236,9 @@ static tdm_time run(tdm_proc *w, tdm_slot *slot, tdm_time now) {
   tdm_store_relaxed(&w->place->since, now);
   tdm_store_total(&slot->started, now);
   tdm_fault();
+  if (slot->limit > 0) keep_time_of(w, tdm_clock_after(now, slot->limit));
   if (ready)
-    now = tdm_worker_run(&w->worker, &t, now);
+    now = tdm_worker_run(&w->worker, &t, tdm_claim_run(slot->claim), now);
   else
     tdm_worker_refuse(&w->worker, &t, &out_of_memory);
   tdm_fault();
@@ -403,6 +411,8 @@ static void free_all(tdm_proc *w) {
 
 int tdm_proc_main(tdm_proc *w) {
   tdm_place *p = w->place;
+  if (tdm_interrupt_install() == TDM_OK)
+    tdm_store_total(&p->signal, tdm_interrupt_signal());
   tdm_store_total(&p->pid, (int)getpid());
   w->heap->owner = TDM_HEAP_FIRST_PLACE + w->number;
   w->worker.ctl.stop = &p->stop;

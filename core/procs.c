@@ -58,6 +58,7 @@ static void fill_share(tdm_procs *p) {
   memcpy(s->name, set->name, sizeof s->name);
   tdm_store_relaxed(&s->target, set->max_workers);
   tdm_store_relaxed(&s->long_tasks, 1);
+  tdm_store_relaxed(&s->next_look, TDM_FOREVER);
   tdm_heap_share_init(&s->heap, TDM_SHARE_SIZE);
 }
 
@@ -207,7 +208,7 @@ static int procs_try_cancel(tdm_executor *e, tdm_task *t) {
 /* The worker that runs it can no longer finish it, so that it is on no other
  * when the signal comes. */
 static unsigned take_from_worker_locked(tdm_procs *p, tdm_task *t) {
-  if (t->worker == 0 || tdm_load_relaxed(&t->state) > TDM_RUNNING)
+  if (t->worker == 0 || tdm_load_relaxed(&t->state) > TDM_STOPPING)
     return TDM_PLACES;
   uint32_t i = t->worker - 1u;
   if (!tdm_ring_try_kill(p->share, i)) return TDM_PLACES;
@@ -226,6 +227,21 @@ static int procs_try_kill(tdm_executor *e, tdm_task *t) {
   if (place >= TDM_PLACES) return 0;
   tdm_port_deliver(t);
   return 1;
+}
+
+static int procs_try_stop(tdm_executor *e, tdm_task *t) {
+  tdm_procs *p = tdm_procs_of(e);
+  tdm_mutex_lock(&p->lock);
+  int ok = tdm_procs_try_stop_locked(p, t);
+  tdm_mutex_unlock(&p->lock);
+  if (ok) tdm_os_event_set(p->wake);
+  return ok;
+}
+
+/* The manager does, in any case. */
+static int procs_keep_time(tdm_executor *e) {
+  (void)e;
+  return TDM_OK;
 }
 
 static void procs_kill(tdm_executor *e) {
@@ -325,6 +341,7 @@ static void procs_interrupt(tdm_executor *e) {
     if (p->member[i].state != TDM_MEMBER_NONE)
       tdm_stop_ring(&p->share->place[i].stop);
   tdm_mutex_unlock(&p->lock);
+  tdm_os_event_set(p->wake);
 }
 
 /* All that the launch has made goes back to the system; the account remains. */
@@ -421,6 +438,8 @@ static const tdm_executor_ops procs_ops = {
     .tally = procs_tally,
     .try_cancel = procs_try_cancel,
     .try_kill = procs_try_kill,
+    .try_stop = procs_try_stop,
+    .keep_time = procs_keep_time,
     .kill = procs_kill,
     .look = procs_look,
     .pending = procs_pending,

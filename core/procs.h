@@ -36,15 +36,17 @@ typedef struct tdm_member {
   enum tdm_member_state state;
   int channel; /* to the worker: its end of file is the worker's end */
   pid_t pid;
-  int ended;         /* the channel says so */
-  int status_known;  /* the zygote says so, and how: */
-  int status;        /* as waitpid has it */
-  tdm_time no_later; /* how long to wait for the zygote's word on it */
-  int killed;        /* by us */
-  uint64_t born_at;  /* collected at its start */
-  int replaced;      /* it is leaving, and another has its share */
-  int is_heir;       /* it waits for another to end, and does not count */
-  unsigned heir;     /* the place of its heir, + 1; or 0 */
+  int ended;           /* the channel says so */
+  int status_known;    /* the zygote says so, and how: */
+  int status;          /* as waitpid has it */
+  tdm_time no_later;   /* how long to wait for the zygote's word on it */
+  uint64_t stopping;   /* the run that it was seen to be told to end */
+  tdm_time stop_since; /* and since when */
+  int killed;          /* by us */
+  uint64_t born_at;    /* collected at its start */
+  int replaced;        /* it is leaving, and another has its share */
+  int is_heir;         /* it waits for another to end, and does not count */
+  unsigned heir;       /* the place of its heir, + 1; or 0 */
 } tdm_member;
 
 /* A list of tasks to be delivered, in order. */
@@ -140,6 +142,10 @@ tdm_task *tdm_procs_bury_slot_locked(tdm_procs *p, uint32_t slot,
 void tdm_procs_fail_locked(tdm_procs *p, tdm_task *t, const void *why, size_t n,
                            tdm_time started, tdm_settled *out);
 
+/* Settles a task that is in no slot as CANCELLED, or EXPIRED. */
+void tdm_procs_stopped_locked(tdm_procs *p, tdm_task *t, enum tdm_state how,
+                              tdm_settled *out);
+
 /* Fails all that nobody has begun, with the cause of the broken pool. */
 void tdm_procs_fail_pending_locked(tdm_procs *p, tdm_settled *out);
 
@@ -178,6 +184,14 @@ tdm_time tdm_procs_bury_locked(tdm_procs *p, tdm_settled *out);
 
 /* Everything that somebody may have asked for. */
 void tdm_procs_attend_locked(tdm_procs *p, tdm_settled *out);
+
+/* --- procs_time.c --- */
+
+/* Tells a running task to end at once: true. */
+int tdm_procs_try_stop_locked(tdm_procs *p, tdm_task *t);
+
+/* Stops who runs for too long; when to look again. */
+tdm_time tdm_procs_watch_locked(tdm_procs *p, tdm_settled *out);
 
 /* --- procs_manager.c --- */
 

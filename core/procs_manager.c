@@ -73,8 +73,12 @@ static int turn(tdm_procs *p, watch *w, tdm_time *until) {
   tdm_settled_init(&out);
   poll(w->fd, w->n, timeout_until(*until));
   tdm_mutex_lock(&p->lock);
+  /* Who asks from now on is heard in the next turn, if this one misses it. */
+  tdm_store_total(&p->share->asked, 0);
   hear_locked(p, w, &out);
   *until = tdm_procs_bury_locked(p, &out);
+  tdm_time watch_until = tdm_procs_watch_locked(p, &out);
+  if (watch_until < *until) *until = watch_until;
   tdm_procs_attend_locked(p, &out);
   tdm_time start_at = next_start_locked(p);
   if (start_at < *until) *until = start_at;

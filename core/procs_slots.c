@@ -119,6 +119,7 @@ static int fill_slot(tdm_procs *p, uint32_t i, const tdm_task *t) {
   slot->failed = 0;
   slot->job = t->job;
   slot->attempt = t->attempt;
+  slot->limit = t->limit;
   slot->queued = t->queued;
   tdm_store_relaxed(&slot->started, (tdm_time)0);
   return lend_arguments(p, i, t);
@@ -273,6 +274,17 @@ void tdm_procs_fail_locked(tdm_procs *p, tdm_task *t, const void *why, size_t n,
   settle(p, t, TDM_FAILED, out);
 }
 
+void tdm_procs_stopped_locked(tdm_procs *p, tdm_task *t, enum tdm_state how,
+                              tdm_settled *out) {
+  tdm_payload_fini(&t->payload);
+  t->finished = tdm_clock_now();
+  if (t->started == 0) t->started = t->finished;
+  t->bytes_out = 0;
+  tdm_bump(how == TDM_EXPIRED ? &p->tally.failed : &p->tally.stopped, t->items);
+  tdm_store_release(&t->state, (uint8_t)how);
+  tdm_settled_add(out, t);
+}
+
 /* The result becomes the task's payload: read in place where it is large. */
 static int take_result(tdm_procs *p, const tdm_slot *slot, tdm_task *t) {
   size_t n = slot->out.n;
@@ -295,14 +307,20 @@ static int take_result(tdm_procs *p, const tdm_slot *slot, tdm_task *t) {
   return err;
 }
 
+/* What the slot says, as far as it may say it. */
+static enum tdm_state outcome_of(const tdm_slot *slot) {
+  if (slot->outcome == TDM_DONE) return TDM_DONE;
+  return slot->outcome == TDM_CANCELLED ? TDM_CANCELLED : TDM_FAILED;
+}
+
 static void collect_slot(tdm_procs *p, uint32_t i, tdm_settled *out) {
   p->collected++;
   p->early_deaths = 0;
   tdm_slot *slot = &p->share->slots[i];
   tdm_task *t = p->task[i];
   unsigned place = tdm_claim_place(tdm_load_total(&slot->claim));
-  enum tdm_state outcome = slot->outcome == TDM_DONE ? TDM_DONE : TDM_FAILED;
-  if (take_result(p, slot, t) != TDM_OK) {
+  enum tdm_state outcome = outcome_of(slot);
+  if (outcome != TDM_CANCELLED && take_result(p, slot, t) != TDM_OK) {
     tdm_payload_fini(&t->payload);
     outcome = TDM_FAILED;
   }
@@ -312,7 +330,12 @@ static void collect_slot(tdm_procs *p, uint32_t i, tdm_settled *out) {
   t->failed = slot->failed;
   free_slot(p, i);
   if (place < TDM_PLACES) t->worker = (uint16_t)p->share->place[place].id;
-  settle(p, t, outcome, out);
+  if (outcome != TDM_CANCELLED) {
+    settle(p, t, outcome, out);
+    return;
+  }
+  tdm_heap_abandon(p->heap, slot->out.block);
+  tdm_procs_stopped_locked(p, t, TDM_CANCELLED, out);
 }
 
 void tdm_procs_collect_locked(tdm_procs *p, tdm_settled *out) {
@@ -336,6 +359,10 @@ tdm_task *tdm_procs_bury_slot_locked(tdm_procs *p, uint32_t slot,
       *started = tdm_load_total(&at->started);
       free_slot(p, slot);
       return t;
+    case TDM_SLOT_STOPPING:
+      free_slot(p, slot);
+      tdm_procs_stopped_locked(p, t, TDM_CANCELLED, out);
+      return NULL;
     default: /* it was killed for it, and the task is settled */
       free_slot(p, slot);
       return NULL;

@@ -52,8 +52,14 @@ int tdm_ring_try_withdraw(tdm_share *s, uint32_t slot) {
   return try_change(&s->slots[slot], TDM_SLOT_READY, TDM_SLOT_FREE);
 }
 
+int tdm_ring_try_stop(tdm_share *s, uint32_t slot) {
+  return try_change(&s->slots[slot], TDM_SLOT_TAKEN, TDM_SLOT_STOPPING);
+}
+
 int tdm_ring_try_kill(tdm_share *s, uint32_t slot) {
-  return try_change(&s->slots[slot], TDM_SLOT_TAKEN, TDM_SLOT_KILLED);
+  tdm_slot *t = &s->slots[slot];
+  return try_change(t, TDM_SLOT_TAKEN, TDM_SLOT_KILLED) ||
+         try_change(t, TDM_SLOT_STOPPING, TDM_SLOT_KILLED);
 }
 
 uint32_t tdm_ring_take_finished(tdm_share *s) {
@@ -89,7 +95,10 @@ int tdm_ring_try_claim(tdm_share *s, unsigned place) {
 
 int tdm_ring_finish(tdm_share *s, uint32_t slot) {
   tdm_slot *t = &s->slots[slot];
-  if (!try_change(t, TDM_SLOT_TAKEN, TDM_SLOT_OVER)) return -1;
+  if (!try_change(t, TDM_SLOT_TAKEN, TDM_SLOT_OVER)) {
+    t->outcome = TDM_CANCELLED;
+    if (!try_change(t, TDM_SLOT_STOPPING, TDM_SLOT_OVER)) return -1;
+  }
   tdm_fault();
   uint32_t top = tdm_load_relaxed(&s->finished);
   do tdm_store_relaxed(&t->next, top);

@@ -20,6 +20,11 @@ static inline enum tdm_claim tdm_claim_state(uint64_t claim) {
   return (enum tdm_claim)(claim & 0xff);
 }
 
+/* The number of the run that a claim stands for: see tdm_stop_order. */
+static inline uint64_t tdm_claim_run(uint64_t claim) {
+  return (claim >> 24) + 1;
+}
+
 static inline unsigned tdm_claim_place(uint64_t claim) {
   return (unsigned)(claim >> 8) & 0xffff;
 }
@@ -48,6 +53,9 @@ void tdm_ring_free(tdm_share *s, uint32_t slot);
 
 /* Takes a posted slot back. False: a worker has it. */
 int tdm_ring_try_withdraw(tdm_share *s, uint32_t slot);
+
+/* A slot that runs is to be cancelled when it ends. False: it does not run. */
+int tdm_ring_try_stop(tdm_share *s, uint32_t slot);
 
 /* Takes a slot from the worker that runs it, which will never finish it. False:
  * it does not run. */

@@ -31,9 +31,10 @@ typedef struct tdm_ref {
 
 /* What a slot is at: in the low byte of its claim. */
 enum tdm_claim {
-  TDM_SLOT_FREE,   /* the host's */
-  TDM_SLOT_READY,  /* posted; whoever claims it has it */
-  TDM_SLOT_TAKEN,  /* a worker's: it runs */
+  TDM_SLOT_FREE,     /* the host's */
+  TDM_SLOT_READY,    /* posted; whoever claims it has it */
+  TDM_SLOT_TAKEN,    /* a worker's: it runs */
+  TDM_SLOT_STOPPING, /* the same, and is cancelled when it ends */
   TDM_SLOT_OVER,   /* finished; the host's once the worker pushed it or died */
   TDM_SLOT_KILLED, /* was taken; the host kills the worker for it */
 };
@@ -45,7 +46,7 @@ typedef struct tdm_slot {
   uint64_t cookie; /* the task's address in the host */
   uint32_t func;   /* block of a tdm_shared_func */
   uint32_t items, failed;
-  float cpu;
+  float limit, cpu; /* seconds: that it may run; that it took */
   uint8_t job, attempt, outcome;
   tdm_time queued, finished;
   _Atomic(tdm_time) started; /* 0: no code of the task has run */
@@ -77,6 +78,7 @@ typedef struct tdm_place {
   atomic_uint heir;      /* the place that takes over from it, + 1; or 0 */
   atomic_int stage;      /* enum tdm_stage */
   atomic_int pid;        /* its own word for it; 0: it has not begun */
+  atomic_int signal;     /* by which it is interrupted */
   unsigned id;           /* from 1 */
   atomic_uint slot;      /* that it runs: index + 1, or 0 */
   _Atomic(tdm_time) since;
@@ -98,7 +100,8 @@ typedef struct tdm_share {
   /* written by the host */
   alignas(64) _Atomic(uint64_t) tail; /* positions posted so far */
   atomic_int closing, interrupting;
-  atomic_int more; /* the host has tasks that found no slot */
+  atomic_int more;             /* the host has tasks that found no slot */
+  _Atomic(tdm_time) next_look; /* when the host looks who runs for too long */
   atomic_uint alive, target;
   atomic_uint places; /* places that were ever in use: the first ones */
   /* written by workers, and by the host for the dead */

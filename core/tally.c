@@ -60,6 +60,7 @@ void tdm_tally_merge(tdm_tally *to, tdm_tally *from) {
   tdm_bump(&to->taken, tdm_load_relaxed(&from->taken));
   tdm_bump(&to->done, tdm_load_relaxed(&from->done));
   tdm_bump(&to->failed, tdm_load_relaxed(&from->failed));
+  tdm_bump(&to->stopped, tdm_load_relaxed(&from->stopped));
   tdm_bump(&to->bytes_in, tdm_load_relaxed(&from->bytes_in));
   tdm_bump(&to->bytes_out, tdm_load_relaxed(&from->bytes_out));
   tdm_bump(&to->restarts, tdm_load_relaxed(&from->restarts));

@@ -26,6 +26,7 @@ typedef struct tdm_histogram {
 typedef struct tdm_tally {
   _Atomic(uint64_t) taken; /* claimed items */
   _Atomic(uint64_t) done, failed;
+  _Atomic(uint64_t) stopped; /* cancelled while they ran */
   _Atomic(uint64_t) bytes_in, bytes_out;
   _Atomic(uint64_t) restarts;
   _Atomic(int64_t) cpu; /* nanoseconds in tasks */

@@ -1,6 +1,7 @@
 /* task.h -- one call on its way to a worker and back.
  *
- *     PENDING --claim--> RUNNING --> DONE | FAILED
+ *     PENDING --claim--> RUNNING ------------> DONE | FAILED
+ *        |                  '--interrupt--> STOPPING --> CANCELLED
  *        '-----cancel----> CANCELLED
  *
  * The state leaves PENDING by one compare-and-swap, so that a worker's claim
@@ -29,9 +30,11 @@ struct tdm_port;
 enum tdm_state {
   TDM_PENDING,
   TDM_RUNNING,
+  TDM_STOPPING, /* runs, and is cancelled when it ends, however it does */
   TDM_DONE,
   TDM_FAILED,
   TDM_CANCELLED,
+  TDM_EXPIRED, /* failed for want of time, and has no payload to say so */
 };
 
 #define TDM_INLINE 24 /* bytes that need no block of their own */
@@ -74,7 +77,10 @@ typedef struct tdm_task {
     uint64_t seq;
     tdm_time finished;
   };
-  float cpu;        /* seconds of CPU time of the run */
+  union {        /* seconds */
+    float limit; /* that it may run, 0 for ever; and then */
+    float cpu;   /* CPU time of the run */
+  };
   int32_t priority; /* higher first */
   uint32_t items;   /* calls that it carries: 1, or the items of a chunk */
   uint32_t failed;  /* of these, how many failed: the runner's count */
@@ -117,6 +123,12 @@ void tdm_payload_lend(tdm_payload *p, char *bytes, size_t n);
 static inline int tdm_task_claim(tdm_task *t) {
   uint8_t pending = TDM_PENDING;
   return tdm_cas_total(&t->state, &pending, (uint8_t)TDM_RUNNING);
+}
+
+/* RUNNING -> STOPPING, by its port's thread. False: it does not run. */
+static inline int tdm_task_try_stop(tdm_task *t) {
+  uint8_t running = TDM_RUNNING;
+  return tdm_cas_total(&t->state, &running, (uint8_t)TDM_STOPPING);
 }
 
 /* PENDING -> CANCELLED, by its port's thread. False: it has started. */

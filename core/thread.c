@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "error.h"
+#include "interrupt.h"
 
 static void block_all_but_faults(sigset_t *old) {
   sigset_t all;
@@ -25,4 +26,13 @@ int tdm_thread_new(pthread_t *thread, size_t stack_size, void *(*run)(void *),
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_attr_destroy(&attr);
   return err == 0 ? TDM_OK : TDM_LIMIT;
+}
+
+void tdm_thread_heed_interrupts(void) {
+  sigset_t one;
+  int signal = tdm_interrupt_signal();
+  if (signal == 0) return;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  pthread_sigmask(SIG_UNBLOCK, &one, NULL);
 }

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@
 #include "error.h"
 #include "executor.h"
 #include "inbox.h"
+#include "interrupt.h"
+#include "keeper.h"
 #include "lock.h"
 #include "mem.h"
 #include "queue.h"
@@ -46,11 +49,15 @@ typedef struct member {
   pthread_t thread;
   atomic_int tid;
   tdm_park park;
-  int hurry; /* somebody waits for what comes next */
+  /* of the keeper: */
+  uint64_t stopping;   /* the run that it has seen told to end */
+  tdm_time stop_since; /* and when */
+  int hurry;           /* somebody waits for what comes next */
   /* under CREW */
   struct member *next;          /* all members, or all that have left */
   struct member *above, *below; /* the stack of sleepers */
   int asleep;                   /* on that stack */
+  int lost;                     /* given up in a run that does not end */
 } member;
 
 struct threads {
@@ -68,8 +75,10 @@ struct threads {
   unsigned starting; /* of `alive`, those whose thread may yet fail to come */
   tdm_time start_after;
   tdm_tally past;      /* of those who left */
+  tdm_keeper keeper;   /* of those who run for too long */
   atomic_uint alive;   /* workers that have not decided to leave */
   atomic_uint present; /* these, and those who are on their way out */
+  atomic_uint lost;    /* of these, those who were given up */
   atomic_uint target;  /* max_workers */
 };
 
@@ -355,6 +364,7 @@ static int work(threads *p, member *m, tdm_task *t) {
     if (err != TDM_OK && try_give_up(p, t)) return 0;
     if (w->tasks_in_vm == 0) now = tdm_clock_now();
     tdm_executor_run(&p->base, w, t, &now);
+    if (now == 0) return 0; /* it has been given up */
     /* The next one is taken before this one goes home, so that whoever gets
      * this one finds the worker searching, if it is idle. */
     tdm_task *next = try_take(p);
@@ -380,9 +390,10 @@ static void leave(threads *p, member *m) {
   p->left = m;
   tdm_port *port = p->base.port;
   /* From here on the pool may be gone as soon as this thread has ended. */
-  unsigned before = tdm_sub_total(&p->present, 1u);
+  if (m->lost) tdm_sub_total(&p->lost, 1u);
+  int is_last = tdm_sub_total(&p->present, 1u) - 1 == tdm_load_total(&p->lost);
   tdm_mutex_unlock(&p->crew_lock);
-  if (before == 1) tdm_port_nudge(port);
+  if (is_last) tdm_port_nudge(port);
 }
 
 static void name_thread(const threads *p, const member *m) {
@@ -399,6 +410,7 @@ static void *member_main(void *arg) {
   threads *p = m->pool;
   tdm_store_relaxed(&m->tid, (int)syscall(SYS_gettid));
   name_thread(p, m);
+  tdm_thread_heed_interrupts();
   tdm_task *t;
   while ((t = search(p, m)) != NULL)
     if (!work(p, m, t)) break;
@@ -426,6 +438,7 @@ static int hire_locked(threads *p, member *m) {
   m->pool = p;
   tdm_worker_init(&m->worker, p->base.runner, ++p->last_id, p->base.ops->kind,
                   p->base.settings.name);
+  m->worker.keeper = &p->keeper;
   m->next = p->members;
   p->members = m;
   int err = tdm_thread_new(&m->thread, STACK_SIZE, member_main, m);
@@ -470,6 +483,110 @@ static int start_member(threads *p) {
   return err;
 }
 
+/* --- those who run for too long ------------------------------------------- */
+
+/* A run that was told to end is told again so often, since it may have been in
+ * C code, or have undone it. */
+#define AGAIN_AFTER (2 * INT64_C(1000000))
+
+/* One that has not ended so long after it was told is given up. */
+#define GRACE (100 * INT64_C(1000000))
+
+/* The task is ours: nobody will ever bring it back otherwise. */
+static void settle_lost(tdm_task *t, enum tdm_why why) {
+  uint8_t running = TDM_RUNNING;
+  t->finished = tdm_clock_now();
+  if (why != TDM_WHY_TIMEOUT ||
+      !tdm_cas_total(&t->state, &running, (uint8_t)TDM_EXPIRED))
+    tdm_store_total(&t->state, (uint8_t)TDM_CANCELLED);
+}
+
+/* C code runs there and does not return. Another worker may start in its place;
+ * should it ever return, it leaves. */
+static tdm_task *give_up_locked(threads *p, member *m, uint64_t run) {
+  tdm_task *t = tdm_worker_try_give_up(&m->worker, run);
+  if (t == NULL) return NULL;
+  m->lost = 1;
+  tdm_add_total(&p->lost, 1u);
+  tdm_sub_total(&p->alive, 1u);
+  uint64_t order = tdm_load_total(&m->worker.own_stop.order);
+  enum tdm_why why = (enum tdm_why)(order & 3);
+  settle_lost(t, why);
+  if (tdm_load_relaxed(&t->state) == TDM_EXPIRED)
+    tdm_bump(&p->past.failed, t->items);
+  else
+    tdm_bump(&p->past.stopped, t->items);
+  return t;
+}
+
+/* Looks at what the worker runs: a task that was given up, or NULL. *next: when
+ * to look again. */
+static tdm_task *watch_locked(threads *p, member *m, tdm_time now,
+                              tdm_time *next) {
+  tdm_worker *w = &m->worker;
+  uint64_t run = tdm_load_acquire(&w->run);
+  *next = TDM_FOREVER;
+  if (run == 0 || run == TDM_LOST) return NULL;
+  if (tdm_load_total(&w->own_stop.order) >> 2 != run) {
+    enum tdm_why why;
+    *next =
+        tdm_executor_time_of(&p->base, tdm_load_relaxed(&w->deadline), &why);
+    if (now < *next) return NULL;
+    tdm_stop_order(&w->own_stop, run, why);
+  }
+  if (m->stopping != run) {
+    m->stopping = run;
+    m->stop_since = now;
+  }
+  if (now - m->stop_since > GRACE) return give_up_locked(p, m, run);
+  pthread_kill(m->thread, tdm_interrupt_signal());
+  *next = now + AGAIN_AFTER;
+  return NULL;
+}
+
+/* The keeper's look. One that was given up goes home at the next look, when the
+ * lock is free. */
+static tdm_time watch_all(void *arg) {
+  threads *p = arg;
+  tdm_time now = tdm_clock_now(), next = TDM_FOREVER, its;
+  tdm_task *lost = NULL;
+  tdm_mutex_lock(&p->crew_lock);
+  for (member *m = p->members; m != NULL && lost == NULL; m = m->next) {
+    lost = watch_locked(p, m, now, &its);
+    if (its < next) next = its;
+  }
+  tdm_mutex_unlock(&p->crew_lock);
+  if (lost == NULL) return next;
+  tdm_port_deliver(lost);
+  call_somebody(p, 0);
+  return now;
+}
+
+static int threads_keep_time(tdm_executor *e) {
+  threads *p = (threads *)e;
+  int err = tdm_interrupt_install();
+  return err == TDM_OK ? tdm_keeper_need(&p->keeper) : err;
+}
+
+static void order_locked(member *m, uint64_t run) {
+  tdm_stop_order(&m->worker.own_stop, run, TDM_WHY_CANCEL);
+  pthread_kill(m->thread, tdm_interrupt_signal());
+}
+
+static int threads_try_stop(tdm_executor *e, tdm_task *t) {
+  threads *p = (threads *)e;
+  if (threads_keep_time(e) != TDM_OK || !tdm_task_try_stop(t)) return 0;
+  tdm_mutex_lock(&p->crew_lock);
+  for (member *m = p->members; m != NULL; m = m->next) {
+    uint64_t run = tdm_load_acquire(&m->worker.run);
+    if (run == 0 || run == TDM_LOST) continue;
+    if (tdm_load_relaxed(&m->worker.task) == t) order_locked(m, run);
+  }
+  tdm_mutex_unlock(&p->crew_lock);
+  tdm_keeper_look_by(&p->keeper, 0);
+  return 1;
+}
+
 /* --- the interface -------------------------------------------------------- */
 
 static int threads_submit(tdm_executor *e, tdm_task *t) {
@@ -505,19 +622,27 @@ static void threads_close(tdm_executor *e) {
 
 static void threads_interrupt(tdm_executor *e) {
   threads *p = (threads *)e;
+  int is_kept = threads_keep_time(e) == TDM_OK;
   tdm_mutex_lock(&p->crew_lock);
   for (member *m = p->members; m != NULL; m = m->next)
     tdm_stop_ring(m->worker.ctl.stop);
   tdm_mutex_unlock(&p->crew_lock);
+  if (is_kept) tdm_keeper_look_by(&p->keeper, 0);
 }
 
 static int threads_is_over(tdm_executor *e) {
+  threads *p = (threads *)e;
   return tdm_load_total(&e->closing) &&
-         tdm_load_total(&((threads *)e)->present) == 0;
+         tdm_load_total(&p->present) == tdm_load_total(&p->lost);
+}
+
+static unsigned threads_lost(tdm_executor *e) {
+  return tdm_load_total(&((threads *)e)->lost);
 }
 
 static void threads_free(tdm_executor *e) {
   threads *p = (threads *)e;
+  tdm_keeper_end(&p->keeper);
   reap(p);
   tdm_mutex_fini(&p->queue_lock);
   tdm_mutex_fini(&p->crew_lock);
@@ -560,6 +685,9 @@ static const tdm_executor_ops threads_ops = {
     .free = threads_free,
     .workers = threads_workers,
     .tally = threads_tally,
+    .lost = threads_lost,
+    .try_stop = threads_try_stop,
+    .keep_time = threads_keep_time,
 };
 
 int tdm_threads_new(const tdm_settings *settings, const tdm_runner *r,
@@ -571,6 +699,8 @@ int tdm_threads_new(const tdm_settings *settings, const tdm_runner *r,
   if (tdm_mutex_init(&p->crew_lock, TDM_RANK_CREW) != TDM_OK) goto no_crew;
   tdm_executor_init(&p->base, &threads_ops, settings, r, port);
   p->base.recipe = recipe;
+  p->keeper.look = watch_all;
+  p->keeper.arg = p;
   p->cpus = (unsigned)tdm_cpu_count();
   if (p->cpus == 1) p->base.settings.spin = 0;
   tdm_store_relaxed(&p->target, settings->max_workers);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "interrupt.h"
 #include "os.h"
 
 /* Reading the thread's CPU clock is a system call, too dear for each task. A
@@ -66,18 +67,81 @@ void tdm_worker_before_sleep(tdm_worker *w) { read_cpu(w, 0); }
 
 void tdm_worker_after_sleep(tdm_worker *w) { w->cpu_at = tdm_clock_now(); }
 
+/* Somebody else had the last word on a task that ran: it is cancelled. */
+static void settle_stopped(tdm_worker *w, tdm_task *t) {
+  tdm_payload_fini(&t->payload);
+  t->bytes_out = 0;
+  tdm_bump(&w->tally.stopped, t->items);
+  tdm_store_total(&t->state, (uint8_t)TDM_CANCELLED);
+}
+
 static void settle(tdm_worker *w, tdm_task *t, enum tdm_state outcome) {
+  uint8_t running = TDM_RUNNING;
   if (tdm_payload_take(&t->payload, &w->out) != TDM_OK) {
     tdm_payload_fini(&t->payload);
     outcome = TDM_FAILED;
   }
   w->out.n = 0;
   t->bytes_out = t->payload.n;
-  tdm_tally_add(&w->tally, t, outcome == TDM_FAILED);
-  tdm_store_release(&t->state, (uint8_t)outcome);
+  if (outcome != TDM_CANCELLED &&
+      tdm_cas_total(&t->state, &running, (uint8_t)outcome))
+    tdm_tally_add(&w->tally, t, outcome == TDM_FAILED);
+  else
+    settle_stopped(w, t);
 }
 
-tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, tdm_time now) {
+/* Takes the arguments with it. */
+static void copy_call(tdm_worker *w, tdm_task *t) {
+  tdm_task *c = &w->call;
+  c->func = t->func;
+  c->payload = t->payload;
+  t->payload.n = 0;
+  c->bytes_in = t->bytes_in;
+  c->queued = t->queued;
+  c->items = t->items;
+  c->failed = 0;
+  c->job = t->job;
+  c->attempt = t->attempt;
+  tdm_store_relaxed(&c->state, (uint8_t)TDM_RUNNING);
+}
+
+/* From here to end_run the world may tell this run to end. */
+static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
+  double limit = t->limit;
+  copy_call(w, t);
+  w->ctl.run = run;
+  w->ctl.limit = limit;
+  w->ctl.task = &w->call;
+  tdm_store_relaxed(&w->deadline, limit > 0 ? tdm_clock_after(now, limit) : 0);
+  tdm_store_relaxed(&w->task, t);
+  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
+  tdm_interrupt_here(&w->look_up);
+  /* Who stops the task first changes its state, then looks for its run. */
+  tdm_store_total(&w->run, run);
+  if (tdm_load_total(&t->state) == TDM_STOPPING)
+    tdm_stop_order(w->ctl.stop, run, TDM_WHY_CANCEL);
+  if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
+  if (limit > 0 && w->keeper != NULL)
+    tdm_keeper_look_by(w->keeper, tdm_load_relaxed(&w->deadline));
+}
+
+/* False: the run was given up. */
+static int end_run(tdm_worker *w) {
+  uint64_t run = w->ctl.run;
+  tdm_interrupt_here(NULL);
+  w->ctl.task = NULL;
+  w->ctl.run = 0;
+  tdm_payload_fini(&w->call.payload);
+  return tdm_cas_total(&w->run, &run, UINT64_C(0));
+}
+
+tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run) {
+  tdm_task *t = tdm_load_relaxed(&w->task);
+  return tdm_cas_total(&w->run, &run, TDM_LOST) ? t : NULL;
+}
+
+tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run,
+                        tdm_time now) {
   /* It may have come after the end of the one before was noted. */
   if (now < t->queued) now = t->queued;
   tdm_time cpu_before = cpu_at(w, now);
@@ -87,9 +151,10 @@ tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, tdm_time now) {
   t->worker = (uint16_t)w->ctl.worker;
   tdm_store_relaxed(&w->since, now);
   tdm_store_release(&w->now, t->func);
-  w->ctl.task = t;
-  enum tdm_state outcome = w->runner->run(w->vm, t, &w->out);
-  w->ctl.task = NULL;
+  begin_run(w, t, run, now);
+  enum tdm_state outcome = w->runner->run(w->vm, &w->call, &w->out);
+  if (!end_run(w)) return 0;
+  t->failed = w->call.failed;
   tdm_store_relaxed(&w->now, (tdm_func *)NULL);
   now = tdm_clock_now();
   t->finished = now;
@@ -120,7 +185,7 @@ void tdm_worker_look(tdm_worker *w, tdm_worker_view *view) {
 }
 
 int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline) {
-  while (!tdm_load_total(&c->stop->cancelled)) {
+  while (!tdm_load_total(&c->stop->cancelled) && !tdm_ctl_why(c)) {
     int err = tdm_park_wait(&c->stop->park, deadline);
     if (err == TDM_TIMEOUT) return TDM_TIMEOUT;
   }
@@ -135,6 +200,13 @@ void tdm_ctl_print(const tdm_ctl *c, const char *text, size_t n) {
   fwrite(text, 1, n, stdout);
   fflush(stdout);
   if (lock >= 0) tdm_os_lock_file(lock, 0);
+}
+
+void tdm_stop_order(tdm_stop *s, uint64_t run, enum tdm_why why) {
+  uint64_t order = tdm_load_total(&s->order);
+  if (order >> 2 == run) return;
+  tdm_cas_total(&s->order, &order, run << 2 | (uint64_t)why);
+  tdm_park_wake(&s->park);
 }
 
 void tdm_stop_ring(tdm_stop *s) {

@@ -8,6 +8,8 @@
 #ifndef TDM_WORKER_H
 #define TDM_WORKER_H
 
+#include "interrupt.h"
+#include "keeper.h"
 #include "park.h"
 #include "runner.h"
 #include "tally.h"
@@ -26,29 +28,51 @@ typedef struct tdm_worker_view {
 /* How the world tells a running task to end. Of a worker process it lies in
  * memory that the host shares. */
 typedef struct tdm_stop {
-  atomic_int cancelled; /* the task shall end soon */
-  tdm_park park;        /* where tdm_ctl_sleep sleeps */
+  atomic_int cancelled;    /* every task here shall end soon */
+  _Atomic(uint64_t) order; /* this run shall end at once: number << 2 | why */
+  tdm_park park;           /* where tdm_ctl_sleep sleeps */
 } tdm_stop;
+
+/* Why a run shall end at once. */
+enum tdm_why {
+  TDM_WHY_NOT,
+  TDM_WHY_CANCEL,  /* somebody interrupts it */
+  TDM_WHY_TIMEOUT, /* it has run for as long as it may */
+};
 
 /* How the world reaches a running task, and what the task may know. */
 typedef struct tdm_ctl {
   tdm_stop *stop;
+  uint64_t run;    /* the number of the task's run; 0 between runs */
+  double limit;    /* seconds that it may run; 0: as long as it likes */
   unsigned worker; /* from 1 */
   const char *pool_kind, *pool_name;
   int print_lock;       /* a file to lock while other processes print, or -1 */
-  const tdm_task *task; /* the one that runs; the worker's own thread only */
+  const tdm_task *task; /* the call that runs; the worker's own thread only */
 } tdm_ctl;
+
+/* The run of a worker that has been given up: its task is another's. */
+#define TDM_LOST UINT64_MAX
 
 typedef struct tdm_worker {
   tdm_ctl ctl;
   tdm_stop own_stop;
+  /* The task, as it is run: so that nothing of the real one need be touched
+   * until it ends, and others can give it up meanwhile. */
+  tdm_task call;
+  tdm_interruptible look_up; /* while it runs */
   const tdm_runner *runner;
-  void *vm; /* NULL: not open */
+  tdm_keeper *keeper; /* who sees that runs have an end, or NULL */
+  void *vm;           /* NULL: not open */
   tdm_buf out;
   uint64_t tasks_in_vm; /* since the virtual machine was opened */
+  uint64_t runs;        /* numbers of runs that were given out */
   /* CPU time: read rarely, extrapolated in between, see worker.c */
   tdm_time cpu, cpu_at;
   /* what it does now */
+  _Atomic(uint64_t) run;      /* its number; 0: nothing; or TDM_LOST */
+  _Atomic(tdm_task *) task;   /* of this run */
+  _Atomic(tdm_time) deadline; /* of this run; 0: none */
   _Atomic(tdm_func *) now;
   _Atomic(tdm_time) since;
   _Atomic(uint64_t) tasks;
@@ -68,9 +92,14 @@ void tdm_worker_close(tdm_worker *w);
 void tdm_worker_fini(tdm_worker *w);
 
 /* Runs a claimed task to its outcome: state, payload and times are set, the
- * tally knows of it; it is not yet delivered. `now`: the time. Returns the
- * time at its end. */
-tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, tdm_time now);
+ * tally knows of it; it is not yet delivered. `run`: a number that no other run
+ * of this worker has. `now`: the time. Returns the time at its end; or 0: the
+ * worker was given up, the task is no longer its own. */
+tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now);
+
+/* Gives up the run of this number, which does not end: its task is the
+ * caller's, to be settled. NULL: it has ended. Any thread. */
+tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run);
 
 /* Settles a claimed task as failed with these bytes, without running it. */
 void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why);
@@ -92,5 +121,17 @@ void tdm_ctl_print(const tdm_ctl *c, const char *text, size_t n);
 
 /* Tells the running task to end. Any thread. */
 void tdm_stop_ring(tdm_stop *s);
+
+/* Tells the run of this number to end at once. Any thread; the first reason
+ * counts. Whoever calls it then interrupts the thread (interrupt.h). */
+void tdm_stop_order(tdm_stop *s, uint64_t run, enum tdm_why why);
+
+/* Shall the run that goes on here end at once? By the worker's own thread,
+ * also in a signal handler. */
+static inline enum tdm_why tdm_ctl_why(const tdm_ctl *c) {
+  uint64_t order = tdm_load_relaxed(&c->stop->order);
+  if (c->run == 0 || order >> 2 != c->run) return TDM_WHY_NOT;
+  return (enum tdm_why)(order & 3);
+}
 
 #endif

@@ -59,6 +59,7 @@ local function new_policy(pool, job, task, items, options, view)
     priority = view and view.priority or 0,
     retries = view and view.retries or 0,
     label = view and view.name,
+    task_timeout = view and view.timeout,
     auto = (options.chunk or "auto") == "auto",
     chunk = options.chunk ~= "auto" and options.chunk or 1,
     buffer = options.buffer ~= "auto" and options.buffer or math.maxinteger,
@@ -77,6 +78,9 @@ local function new_policy(pool, job, task, items, options, view)
     delivered = 0, -- items given to the reader
     tell = progress.reporter(options.progress, items.total),
   }, policy)
+  -- Each item has a limit of its own: it travels alone.
+  local limited = self.task_timeout or core.timeout(pool) > 0
+  if limited and self.auto then self.auto = false end
   self.least_chunks = 2 * workers + 4
   self.most_chunks = self.least_chunks
   return self
@@ -131,7 +135,7 @@ function policy:send(size)
   core.pack_begin(self.pool, self.combine)
   self.source:pack(self.pool, self.job == core.STARMAP)
   local future = core.submit_chunk(self.pool, self.task, count, self.job,
-    self.priority, self.label, self.retries)
+    self.priority, self.label, self.retries, self.task_timeout)
   local entry = { future = future, first = first, count = count,
                   before = self.tail, after = nil }
   if self.tail then self.tail.after = entry else self.head = entry end
@@ -278,7 +282,7 @@ local function fold(self, combine, partials, n)
   items:take(n)
   items:pack(self.pool)
   local future = core.submit_chunk(self.pool, self.task, n, core.REDUCE,
-    self.priority, self.label, self.retries)
+    self.priority, self.label, self.retries, self.task_timeout)
   if not future:wait(self:time_left()) then self:raise_timeout() end
   return (future:result())
 end

@@ -50,6 +50,10 @@ local OPTIONS = {
   initargs = kinds.table,
   max_tasks_per_worker = kinds.count,
   queue_limit = kinds.count,
+  timeout = function(v)
+    if kinds.number(v) and v > 0 then return v end
+    return nil, "a positive number of seconds"
+  end,
   on_full = check.one_of("block", "error", "caller"),
   memory_limit = kinds.count,
   metatables = check.one_of("refuse", "drop"),
@@ -67,6 +71,12 @@ local OPTIONS = {
 local PROCESS_OPTIONS = { worker_path = kinds.string }
 for name, kind in pairs(OPTIONS) do PROCESS_OPTIONS[name] = kind end
 PROCESS_OPTIONS.max_workers = processes
+
+local SERIAL_OPTIONS = {}
+for name, kind in pairs(OPTIONS) do SERIAL_OPTIONS[name] = kind end
+SERIAL_OPTIONS.timeout = function()
+  return nil, "none: a serial pool cannot stop a task"
+end
 
 local function check_self(pool, method)
   if core.is_pool(pool) then return end
@@ -97,6 +107,7 @@ local function settings_of(where, options, default_workers, known)
     preload = options.preload or {},
     spin = type(options.spin) == "number" and options.spin * 1e-6 or AUTO_SPIN,
     exit_timeout = options.exit_timeout or 5,
+    timeout = options.timeout or 0,
     worker_path = options.worker_path,
   }
 end
@@ -149,7 +160,7 @@ end
 -- @function tandem.serial_pool
 function pools.serial_pool(options)
   return core.new_pool("serial", settings_of("serial_pool", options,
-    function() return 1 end))
+    function() return 1 end, SERIAL_OPTIONS))
 end
 
 --- Applies the task to each item.
@@ -226,12 +237,14 @@ local VIEW = {
     if n and n >= 0 and n <= core.MOST_RETRIES then return n end
     return nil, ("an integer from 0 to %d"):format(core.MOST_RETRIES)
   end,
+  timeout = OPTIONS.timeout,
   name = kinds.string,
 }
 
 --- A view of the pool with other settings for what is submitted through it.
 -- @tparam table options `priority` (higher first, default 0), `retries` (how
 --   often to run a task again whose worker process died under it, default 0),
+--   `timeout` (seconds that a task may run),
 --   `name` (shown in the place of the task)
 -- @return a view with submit, call, map, starmap, reduce, with
 function methods:with(options)
@@ -241,6 +254,7 @@ function methods:with(options)
     pool = self,
     priority = options.priority or 0,
     retries = options.retries or 0,
+    timeout = options.timeout,
     name = options.name,
   }, view)
 end
@@ -250,8 +264,8 @@ view.__name = "tandem.View"
 
 function view:submit(task, ...)
   check_view(self, "submit")
-  return core.submit_with(self.pool, self.priority, self.retries, self.name,
-    task, ...)
+  return core.submit_with(self.pool, self.priority, self.retries,
+    self.timeout, self.name, task, ...)
 end
 
 function view:call(task, ...)
@@ -281,6 +295,7 @@ function view:with(options)
     pool = self.pool,
     priority = options.priority or self.priority,
     retries = options.retries or self.retries,
+    timeout = options.timeout or self.timeout,
     name = options.name or self.name,
   }, view)
 end

@@ -1,0 +1,33 @@
+/* stop.h -- stopping Lua code that runs in a worker.
+ *
+ * A signal handler sets a hook on the coroutine that runs, as lua.c does for
+ * Ctrl-C; the hook raises an error. Code that catches it gets it raised again,
+ * by the pcall that caught it, up to the frame that runs tasks. No hook is set
+ * before that: a hook that is armed makes all code slower.
+ *
+ * After an error is raised, <close> variables and error handlers run without a
+ * hook for some 100 000 instructions.
+ *
+ * Threads: the worker's own; tdml_stop_look_up in a signal handler of it.
+ */
+#ifndef TDML_STOP_H
+#define TDML_STOP_H
+
+#include <lua.h>
+
+struct tdml_vm;
+
+/* Makes a worker's state stoppable: replaces pcall, xpcall, coroutine.resume,
+ * wrap and close, debug.sethook. */
+void tdml_open_stop(lua_State *L, struct tdml_vm *vm);
+
+/* tdm_runner.interrupt */
+void tdml_stop_look_up(void *arg);
+
+/* Pushes the error of a run that shall end: kind "cancelled" or "timeout". */
+void tdml_push_stopped(lua_State *L, const struct tdml_vm *vm);
+
+/* No hook is left behind for the next task. */
+void tdml_stop_tidy(struct tdml_vm *vm);
+
+#endif
