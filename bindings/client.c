@@ -42,7 +42,7 @@ static int client_gc(lua_State *L) {
 }
 
 void tdml_client_new(lua_State *L) {
-  tdml_client **box = lua_newuserdatauv(L, sizeof(tdml_client *), 3);
+  tdml_client **box = lua_newuserdatauv(L, sizeof(tdml_client *), 4);
   *box = NULL;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, client_gc);
@@ -58,6 +58,12 @@ void tdml_client_new(lua_State *L) {
   lua_setiuservalue(L, -2, 1);
   lua_newtable(L);
   lua_setiuservalue(L, -2, 3);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, -2, 4);
 }
 
 tdm_port *tdml_client_port(lua_State *L, tdml_client *c) {

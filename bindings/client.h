@@ -27,12 +27,13 @@
 typedef struct tdml_client {
   tdm_port *port; /* NULL until the first pool */
   tdml_scratch *scratch;
-  tdm_buf buf;     /* where arguments are encoded */
-  tdm_buf chunk;   /* where a chunk is put together, see mapping.c */
-  int packing;     /* an item of it is being encoded */
-  tdm_func *funcs; /* all that were ever submitted */
-  tdm_ctl *ctl;    /* in a worker: that worker's; else NULL */
-  size_t handles;  /* who may still use this struct */
+  tdm_buf buf;           /* where arguments are encoded */
+  tdm_buf chunk;         /* where a chunk is put together, see mapping.c */
+  int packing;           /* an item of it is being encoded */
+  tdm_func *funcs;       /* all that were ever submitted */
+  tdm_ctl *ctl;          /* in a worker: that worker's; else NULL */
+  lua_Integer last_pool; /* its number */
+  size_t handles;        /* who may still use this struct */
   size_t pools;
   unsigned fork_generation;
   size_t blocks;      /* of the port's slab that Lua's collector knows of */
@@ -42,7 +43,7 @@ typedef struct tdml_client {
 } tdml_client;
 
 /* What a task's bytes are to the runner: tdm_task.job. */
-enum tdml_job { TDML_CALL, TDML_MAP, TDML_STARMAP, TDML_REDUCE };
+enum tdml_job { TDML_CALL, TDML_MAP, TDML_STARMAP, TDML_REDUCE, TDML_THEN };
 
 /* The client of the running C function. */
 static inline tdml_client *tdml_client_of(lua_State *L) {
@@ -54,7 +55,7 @@ static inline tdml_client *tdml_client_of(lua_State *L) {
 
 /* Makes the state's client and pushes its userdata. Its user values: 1 the
  * futures with callbacks by address, 2 the function that hears of errors in
- * callbacks, 3 the known tasks by bytecode. */
+ * callbacks, 3 the known tasks by bytecode, 4 the pools by number, weakly. */
 void tdml_client_new(lua_State *L);
 
 void tdml_client_retain(tdml_client *c);

@@ -10,13 +10,24 @@
  * same table each time, and the bytes go. */
 #define WORTH_KEEPING 256
 
-tdml_future *tdml_future_push(lua_State *L, tdml_client *c) {
-  tdml_future *f = lua_newuserdatauv(L, sizeof *f, 1);
-  *f = (tdml_future){NULL, NULL};
+static tdml_future *push(lua_State *L, tdml_client *c, int values) {
+  tdml_future *f = lua_newuserdatauv(L, sizeof *f, values);
+  *f = (tdml_future){.task = NULL};
   lua_pushvalue(L, TDML_FUTURE_META);
   lua_setmetatable(L, -2);
   f->client = c;
   tdml_client_retain(c);
+  return f;
+}
+
+tdml_future *tdml_future_push(lua_State *L, tdml_client *c) {
+  return push(L, c, 1);
+}
+
+tdml_future *tdml_future_push_next(lua_State *L, tdml_client *c, int before) {
+  tdml_future *f = push(L, c, 2);
+  lua_pushvalue(L, before);
+  lua_setiuservalue(L, -2, 2);
   return f;
 }
 
@@ -50,8 +61,11 @@ void tdml_future_neednotes(lua_State *L, int idx) {
   lua_setiuservalue(L, idx, 1);
 }
 
-/* A settled future needs its pool no longer. */
+/* A settled future needs its pool no longer, nor the future before it. */
 static void drop_pool(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  lua_pushnil(L);
+  lua_setiuservalue(L, idx, 2);
   switch (lua_getiuservalue(L, idx, 1)) {
     case LUA_TUSERDATA:
       lua_pushnil(L);
@@ -152,8 +166,10 @@ static void keep_results(lua_State *L, tdm_task *t, int n) {
   tdm_payload_fini(&t->payload);
 }
 
-static int push_kept_results(lua_State *L) {
-  if (!tdml_future_getnotes(L, 1)) return -1;
+/* Pushes the values that are kept in the notes of the future at idx, above two
+ * more; how many. Negative: there are none. */
+static int push_kept_results(lua_State *L, int idx) {
+  if (!tdml_future_getnotes(L, idx)) return -1;
   if (lua_getfield(L, -1, "results") != LUA_TTABLE) return -1;
   int kept = lua_gettop(L);
   lua_getfield(L, kept, "n");
@@ -164,7 +180,7 @@ static int push_kept_results(lua_State *L) {
 }
 
 static int push_results(lua_State *L, tdm_task *t) {
-  int n = push_kept_results(L);
+  int n = push_kept_results(L, 1);
   if (n >= 0) return n;
   lua_settop(L, 1);
   n = tdml_decode(L, tdm_payload_bytes(&t->payload), t->payload.n);
@@ -176,9 +192,14 @@ static int push_results(lua_State *L, tdm_task *t) {
   return n;
 }
 
+static const char *status_of(tdm_task *t) {
+  static const char *const names[] = {"pending", "running",   "running", "done",
+                                      "failed",  "cancelled", "failed"};
+  return names[tdm_executor_state(t)];
+}
+
 static int raise_timeout(lua_State *L, tdm_task *t) {
-  tdml_pusherror(L, "timeout", "the task is still %s",
-                 t->state == TDM_PENDING ? "pending" : "running");
+  tdml_pusherror(L, "timeout", "the task is still %s", status_of(t));
   if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
   if (lua_isnumber(L, 2)) tdml_seterrornumber(L, "waited", lua_tonumber(L, 2));
   return tdml_throw(L);
@@ -204,6 +225,43 @@ void tdml_push_unsaid(lua_State *L, const tdm_task *t) {
     push_expired(L, t);
   else
     push_cancelled(L, t);
+}
+
+static void encode_kept_results(lua_State *L, tdm_task *t, int idx, int mode) {
+  tdml_client *c = tdml_client_of(L);
+  tdml_encode_opts opts = {mode, "result", 1};
+  tdm_buf buf = {0};
+  int n = push_kept_results(L, idx), err = TDM_OK;
+  if (n > 0)
+    err = tdml_encode(L, lua_gettop(L) - n + 1, n, &buf, c->scratch, &opts);
+  if (err == TDM_OK) err = tdm_payload_take(&t->payload, &buf);
+  tdm_buf_fini(&buf);
+  if (err == TDM_ENCODE) {
+    tdml_pusherror(L, "encode", "%s", tdml_scratch_message(c->scratch));
+    tdml_throw(L);
+  }
+  if (err != TDM_OK) tdml_nomem(L);
+}
+
+static void encode_kept_failure(lua_State *L, tdm_task *t, int idx, int mode) {
+  tdm_buf buf = {0};
+  if (!tdml_future_getnotes(L, idx)) return;
+  if (lua_getfield(L, -1, "failure") != LUA_TTABLE) return;
+  lua_rawgeti(L, -1, 1);
+  tdml_put_failure(L, tdml_client_of(L)->scratch, mode, &buf);
+  tdm_payload_take(&t->payload, &buf);
+  tdm_buf_fini(&buf);
+}
+
+void tdml_future_needbytes(lua_State *L, int idx, int mode) {
+  tdml_future *f = lua_touserdata(L, idx);
+  int top = lua_gettop(L);
+  if (!(f->task->marks & TDM_SETTLED) || f->task->payload.n != 0) return;
+  if (tdm_load_relaxed(&f->task->state) == TDM_DONE)
+    encode_kept_results(L, f->task, idx, mode);
+  else if (f->task->executor == NULL)
+    encode_kept_failure(L, f->task, idx, mode);
+  lua_settop(L, top);
 }
 
 /* --- methods --- */
@@ -255,20 +313,14 @@ static int future_error(lua_State *L) {
   }
 }
 
-static const char *status_of(tdm_task *t) {
-  static const char *const names[] = {"pending", "running",   "running", "done",
-                                      "failed",  "cancelled", "failed"};
-  return names[tdm_executor_state(t)];
-}
-
 /* A future that is not of an executor settles by the callbacks of others. */
-static void look(lua_State *L, const tdm_task *t) {
+static void look(lua_State *L, tdm_task *t) {
   tdml_client *c = tdml_client_of(L);
   if (t->marks & TDM_SETTLED) return;
   if (t->executor == NULL)
     tdml_pump(L, c);
   else
-    tdm_port_drain(t->port);
+    tdm_port_drain(tdm_port_of(t));
 }
 
 /* future:status() -> string */
@@ -288,10 +340,13 @@ static int future_done(lua_State *L) {
 }
 
 /* A composite future has in its notes what to do besides. */
-static void run_on_cancel(lua_State *L) {
-  if (tdml_future_getnotes(L, 1)) {
-    if (lua_getfield(L, -1, "on_cancel") == LUA_TFUNCTION) lua_call(L, 0, 0);
-    lua_settop(L, 1);
+static void run_on_cancel(lua_State *L, int idx) {
+  if (tdml_future_getnotes(L, idx)) {
+    if (lua_getfield(L, -1, "on_cancel") == LUA_TFUNCTION)
+      lua_call(L, 0, 0);
+    else
+      lua_pop(L, 1);
+    lua_pop(L, 1);
   }
 }
 
@@ -325,16 +380,31 @@ static canceller check_mode(lua_State *L, int idx, const tdm_task *t) {
   return modes[i].cancel;
 }
 
+/* The future on top of the stack was cancelled: so is the one before it, where
+ * nobody else wants its result, and so on. Not by recursion: a chain may be
+ * long. */
+static void cancel_before(lua_State *L, canceller cancel) {
+  for (;;) {
+    int has_one = lua_getiuservalue(L, -1, 2) == LUA_TUSERDATA;
+    lua_insert(L, -2);
+    drop_pool(L, -1);
+    run_on_cancel(L, -1);
+    lua_pop(L, 1);
+    if (!has_one) return;
+    tdml_future *f = lua_touserdata(L, -1);
+    if (--f->thens != 0 || (f->task->marks & TDM_SETTLED)) return;
+    if (!cancel(f->task) || !(f->task->marks & TDM_SETTLED)) return;
+  }
+}
+
 /* future:cancel([mode]) -> boolean */
 static int future_cancel(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
   canceller cancel = check_mode(L, 2, t);
   lua_settop(L, 1);
   int was_pending = !(t->marks & TDM_SETTLED);
-  if (was_pending && cancel(t) && (t->marks & TDM_SETTLED)) {
-    drop_pool(L, 1);
-    run_on_cancel(L);
-  }
+  if (was_pending && cancel(t) && (t->marks & TDM_SETTLED))
+    cancel_before(L, cancel);
   look(L, t);
   lua_pushboolean(L, t->state == TDM_CANCELLED || t->state == TDM_STOPPING);
   return 1;
@@ -373,7 +443,7 @@ static void check_callable(lua_State *L, int idx) {
 
 /* At once, for a future that is done. One that is found to be done only now
  * waits behind those that were done before it. */
-static int is_callback_due(lua_State *L, tdml_client *c, const tdm_task *t) {
+static int is_callback_due(lua_State *L, tdml_client *c, tdm_task *t) {
   int known = t->marks & TDM_SETTLED;
   look(L, t);
   if (!(t->marks & TDM_SETTLED) || (t->marks & TDM_WATCHED)) return 0;
@@ -440,7 +510,7 @@ static int future_tostring(lua_State *L) {
     lua_pushliteral(L, "tandem.Future: closed");
     return 1;
   }
-  tdm_port_drain(t->port);
+  tdm_port_drain(tdm_port_of(t));
   lua_pushfstring(L, "tandem.Future: %p %s %s", (void *)t,
                   t->func != NULL ? t->func->label : "group", status_of(t));
   return 1;
@@ -460,7 +530,7 @@ static int future_gc(lua_State *L) {
   tdml_future *f = lua_touserdata(L, 1);
   if (f->task != NULL) tdm_port_release(f->task);
   if (f->client != NULL) tdml_client_release(f->client);
-  *f = (tdml_future){NULL, NULL};
+  *f = (tdml_future){.task = NULL};
   return 0;
 }
 
@@ -484,6 +554,8 @@ void tdml_open_future(lua_State *L, tdml_client *c) {
   tdml_register(L, meta);
   lua_newtable(L);
   tdml_register(L, methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "future_methods");
   lua_setfield(L, -2, "__index");
   lua_pushliteral(L, TDML_FUTURE_MT);
   lua_setfield(L, -2, "__metatable");

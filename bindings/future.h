@@ -14,10 +14,22 @@
 typedef struct tdml_future {
   tdm_task *task;      /* NULL before it is filled, and after __gc */
   tdml_client *client; /* retained; NULL after __gc */
+  lua_Integer pool;    /* the number of its pool; 0: of none */
+  unsigned thens;      /* continuations that want its result */
 } tdml_future;
 
 /* Pushes a future without a task: box first, then acquire. */
 tdml_future *tdml_future_push(lua_State *L, tdml_client *c);
+
+/* The same for a continuation: its second user value is the future before it,
+ * until it is settled. */
+tdml_future *tdml_future_push_next(lua_State *L, tdml_client *c, int before);
+
+/* Sees to it that what a settled task ended with is there as bytes: it may be
+ * kept as values in the notes of the future at idx, that of a group always is.
+ * A failed one has a message of the error and its traceback. `mode`: what to do
+ * with metatables. Raises a memory error. */
+void tdml_future_needbytes(lua_State *L, int idx, int mode);
 
 /* The task of the future at idx; an argument error if it is no future. */
 tdm_task *tdml_checkfuture(lua_State *L, int idx);

@@ -63,7 +63,7 @@ static int pool_resize(lua_State *L) {
   if (n < 1 || n > TDM_MAX_WORKERS)
     return tdml_argerror(L, 1, "resize", "expected 1 to %d workers, got %s",
                          TDM_MAX_WORKERS, luaL_tolstring(L, 2, NULL));
-  if (tdm_load_relaxed(&p->executor->closing)) return tdml_raise(L, TDM_CLOSED);
+  if (p->executor->closed) return tdml_raise(L, TDM_CLOSED);
   int err = p->executor->ops->resize(p->executor, (unsigned)n);
   if (err != TDM_OK) return tdml_raise(L, err);
   p->warned = 0;
@@ -101,6 +101,7 @@ static int pool_unfinished(lua_State *L) {
     tdml_future *f = tdml_future_push(L, p->client);
     v.list[i]->handles++;
     f->task = v.list[i];
+    f->pool = p->number;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -140,7 +141,7 @@ static int pool_tostring(lua_State *L) {
   int workers = (int)e->settings.max_workers;
   lua_pushfstring(L, "tandem.Pool: %s '%s', %d worker%s%s", e->ops->kind,
                   e->settings.name, workers, workers == 1 ? "" : "s",
-                  tdm_load_relaxed(&e->closing) ? ", shut down" : "");
+                  e->closed ? ", shut down" : "");
   return 1;
 }
 
@@ -217,6 +218,8 @@ void tdml_open_pool(lua_State *L, tdml_client *c) {
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"submit_with", tdml_pool_submit_with},
                                        {"submit_chunk", tdml_pool_submit_chunk},
+                                       {"and_then", tdml_pool_then},
+                                       {"pool_of", tdml_pool_of},
                                        {"close", pool_close},
                                        {"interrupt", pool_interrupt},
                                        {"kill", pool_kill},

@@ -8,6 +8,7 @@
 #define TDML_POOL_H
 
 #include "client.h"
+#include "future.h"
 
 enum tdml_on_full { TDML_BLOCK, TDML_ERROR, TDML_CALLER };
 
@@ -17,12 +18,39 @@ typedef struct tdml_pool {
   tdm_time exit_timeout;  /* nanoseconds */
   double timeout;         /* seconds that a task may run; 0: no limit */
   enum tdml_on_full on_full;
-  int mode;        /* TDML_REFUSE_MT or TDML_DROP_MT */
-  unsigned warned; /* of so many missing workers */
+  lua_Integer number; /* of the pools of this state, from 1 */
+  int mode;           /* TDML_REFUSE_MT or TDML_DROP_MT */
+  unsigned warned;    /* of so many missing workers */
 } tdml_pool;
 
 /* The pool at idx; an argument error if it is none. */
 tdml_pool *tdml_checkpool(lua_State *L, int idx);
+
+/* What a view asks for beyond the task. */
+typedef struct tdml_wish {
+  int32_t priority;
+  unsigned retries;
+  double timeout;    /* seconds; 0: none */
+  const char *label; /* shown in the place of the task, or NULL */
+} tdml_wish;
+
+/* The wish in the four values from idx on: priority, retries, timeout or nil,
+ * label or nil. */
+tdml_wish tdml_pool_checkwish(lua_State *L, const tdml_pool *p, int idx);
+
+/* pool_submit.c: fills in the task of the future on top, as the pool's
+ * submit does: function at `task`, arguments after it up to the future. */
+void tdml_pool_fill(lua_State *L, tdml_pool *p, tdml_future *f,
+                    const tdml_wish *wish, int task, const char *where);
+
+/* Raises what the error of the executor is for the user. */
+TDML_RAISES int tdml_pool_refuse(lua_State *L, tdm_executor *e,
+                                 const tdm_task *t, int err);
+
+/* pool_then.c: and_then(future, pool, priority, retries, timeout, label, task,
+ * ...) -> future; pool_of(future) -> pool or nil. */
+int tdml_pool_then(lua_State *L);
+int tdml_pool_of(lua_State *L);
 
 /* pool_submit.c: pool:submit, pool:call, and what views and maps call. */
 int tdml_pool_submit(lua_State *L);

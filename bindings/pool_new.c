@@ -122,6 +122,7 @@ int tdml_pool_new(lua_State *L) {
   tdm_port *port = tdml_client_port(L, c);
   p->client = c;
   tdml_client_retain(c);
+  p->number = ++c->last_pool;
   tdml_recipe *recipe = new_recipe(L, c, 2, p->mode);
   settings.recipe_size = sizeof *recipe + recipe->size;
   int err = make(&settings, &tdml_runner, recipe, port, &p->executor);
@@ -130,5 +131,9 @@ int tdml_pool_new(lua_State *L) {
     return tdml_raise(L, err);
   }
   c->pools++;
+  lua_getiuservalue(L, lua_upvalueindex(1), 4);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, p->number);
+  lua_pop(L, 1);
   return 1;
 }

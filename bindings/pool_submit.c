@@ -16,11 +16,12 @@ void tdml_pool_warn(tdml_pool *p) {
 }
 
 /* The cause of a broken pool, as an error of its own for each who asks. */
-static int raise_cause(lua_State *L, tdm_executor *e) {
+TDML_RAISES static int raise_cause(lua_State *L, tdm_executor *e) {
   tdm_task t = {.func = NULL};
   tdml_push_failure(L, &t, e->cause.p, e->cause.n);
   lua_pop(L, 1);
-  return lua_error(L);
+  lua_error(L);
+  __builtin_unreachable();
 }
 
 static void push_refused(lua_State *L, tdm_executor *e, int err) {
@@ -52,12 +53,12 @@ static void push_refused(lua_State *L, tdm_executor *e, int err) {
   }
 }
 
-static int raise_refused(lua_State *L, tdm_executor *e, const tdm_task *t,
-                         int err) {
-  if (err == TDM_BROKEN) return raise_cause(L, e);
+int tdml_pool_refuse(lua_State *L, tdm_executor *e, const tdm_task *t,
+                     int err) {
+  if (err == TDM_BROKEN) raise_cause(L, e);
   push_refused(L, e, err);
   tdml_seterrorstring(L, "task", t->func->label);
-  return tdml_throw(L);
+  tdml_throw(L);
 }
 
 static int submit_when_full(lua_State *L, tdml_pool *p, tdm_task *t) {
@@ -84,7 +85,7 @@ static void send(lua_State *L, int pool, int future) {
   tdml_future *f = lua_touserdata(L, future);
   int err = tdm_executor_submit(p->executor, f->task);
   if (err == TDM_FULL) err = submit_when_full(L, p, f->task);
-  if (err != TDM_OK) raise_refused(L, p->executor, f->task, err);
+  if (err != TDM_OK) tdml_pool_refuse(L, p->executor, f->task, err);
   tdml_pool_warn(p);
   lua_pushvalue(L, pool);
   lua_setiuservalue(L, future, 1);
@@ -144,14 +145,36 @@ static void set_limit(lua_State *L, tdml_pool *p, tdm_task *t, double seconds) {
   t->limit = (float)seconds;
 }
 
-/* Pushes a future for a fresh task of the pool. */
-static tdm_task *push_task(lua_State *L, tdml_pool *p, tdm_func *func) {
-  tdml_future *f = tdml_future_push(L, p->client);
+/* Gives the future on top a fresh task of the pool. */
+static tdm_task *give_task(lua_State *L, tdml_pool *p, tdml_future *f,
+                           tdm_func *func) {
   f->task = tdm_port_new_task(tdml_client_port(L, p->client));
   if (f->task == NULL) tdml_nomem(L);
+  f->pool = p->number;
   f->task->func = func;
   tell_collector(L, p->client);
   return f->task;
+}
+
+tdml_wish tdml_pool_checkwish(lua_State *L, const tdml_pool *p, int idx) {
+  return (tdml_wish){
+      .priority = (int32_t)luaL_checkinteger(L, idx),
+      .retries = (unsigned)luaL_checkinteger(L, idx + 1) & TDM_MOST_RETRIES,
+      .timeout = luaL_optnumber(L, idx + 2, p->timeout),
+      .label = luaL_optstring(L, idx + 3, NULL),
+  };
+}
+
+void tdml_pool_fill(lua_State *L, tdml_pool *p, tdml_future *f,
+                    const tdml_wish *wish, int task, const char *where) {
+  int n = lua_gettop(L) - 1 - task;
+  tdm_func *func = tdml_checktask(L, p->client, task, 1, where);
+  if (wish->label != NULL) func = tdml_relabel(L, p->client, func, wish->label);
+  tdm_task *t = give_task(L, p, f, func);
+  t->priority = wish->priority;
+  t->retries = wish->retries & TDM_MOST_RETRIES;
+  set_limit(L, p, t, wish->timeout);
+  encode_arguments(L, p, t, task + 1, n);
 }
 
 /* self, task, ... -> the same, and the future */
@@ -159,7 +182,7 @@ static void submit(lua_State *L, const char *where) {
   tdml_pool *p = tdml_checkpool(L, 1);
   tdm_func *func = tdml_checktask(L, p->client, 2, 1, where);
   int n = lua_gettop(L) - 2;
-  tdm_task *t = push_task(L, p, func);
+  tdm_task *t = give_task(L, p, tdml_future_push(L, p->client), func);
   if (p->timeout > 0) set_limit(L, p, t, p->timeout);
   encode_arguments(L, p, t, 3, n);
   send(L, 1, n + 3);
@@ -184,20 +207,13 @@ int tdml_pool_call(lua_State *L) {
  * -> future */
 int tdml_pool_submit_with(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
-  lua_Integer priority = luaL_checkinteger(L, 2);
-  lua_Integer retries = luaL_checkinteger(L, 3);
-  double timeout = luaL_optnumber(L, 4, p->timeout);
-  const char *label = luaL_optstring(L, 5, NULL);
-  tdm_func *func = tdml_checktask(L, p->client, 6, 1, "submit");
-  if (label != NULL) func = tdml_relabel(L, p->client, func, label);
-  int n = lua_gettop(L) - 6;
-  tdm_task *t = push_task(L, p, func);
-  t->priority = (int32_t)priority;
-  t->retries = (unsigned)retries & TDM_MOST_RETRIES;
-  set_limit(L, p, t, timeout);
-  encode_arguments(L, p, t, 7, n);
-  send(L, 1, n + 7);
-  lua_settop(L, n + 7);
+  tdml_wish wish = tdml_pool_checkwish(L, p, 2);
+  luaL_checkany(L, 6);
+  tdml_future *f = tdml_future_push(L, p->client);
+  int future = lua_gettop(L);
+  tdml_pool_fill(L, p, f, &wish, 6, "submit");
+  send(L, 1, future);
+  lua_settop(L, future);
   return 1;
 }
 
@@ -209,9 +225,9 @@ int tdml_pool_submit_chunk(lua_State *L) {
   tdm_func *func = tdml_checktask(L, p->client, 2, 1, "map");
   const char *label = luaL_optstring(L, 6, NULL);
   if (label != NULL) func = tdml_relabel(L, p->client, func, label);
-  tdm_task *t = push_task(L, p, func);
+  tdm_task *t = give_task(L, p, tdml_future_push(L, p->client), func);
   t->items = (uint32_t)luaL_checkinteger(L, 3);
-  t->job = (unsigned)luaL_checkinteger(L, 4) & 3u;
+  t->job = (unsigned)luaL_checkinteger(L, 4) & 7u;
   t->retries = (unsigned)luaL_optinteger(L, 7, 0) & TDM_MOST_RETRIES;
   t->priority = (int32_t)luaL_optinteger(L, 5, 0);
   double timeout = luaL_optnumber(L, 8, p->timeout);

@@ -104,9 +104,9 @@ static void check_process(lua_State *L, tdml_client *c) {
 
 /* In a forked child the parent's tasks have the parent's port, and nobody will
  * ever deliver them here. */
-static void check_owner(lua_State *L, tdml_client *c, const tdm_task *t) {
+static void check_owner(lua_State *L, tdml_client *c, tdm_task *t) {
   check_process(L, c);
-  if (t->port != c->port) tdml_raise(L, TDM_FORKED);
+  if (tdm_port_of(t) != c->port) tdml_raise(L, TDM_FORKED);
 }
 
 static int has_passed(tdm_time deadline) {
@@ -114,6 +114,11 @@ static int has_passed(tdm_time deadline) {
 }
 
 static int is_settled(const tdm_task *t) { return t->marks & TDM_SETTLED; }
+
+/* The task before it may have to be brought on by this very thread. */
+static int is_held(tdm_task *t) {
+  return tdm_load_relaxed(&t->state) >= TDM_HELD;
+}
 
 int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
                    tdm_time deadline) {
@@ -126,7 +131,7 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
     if (has_passed(deadline)) return 0;
     /* With callbacks to run, any task may be the one that matters; a future
      * that is not of an executor settles by callbacks only. */
-    int any = c->port->watched != 0 || t->executor == NULL;
+    int any = c->port->watched != 0 || t->executor == NULL || is_held(t);
     int err =
         tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
     if (err == TDM_INTR) tdml_let_hooks_run(L);
@@ -159,20 +164,21 @@ int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline) {
 static int still_wanted(lua_State *L, tdml_client *c, int idx,
                         enum tdml_until until) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
-  int left = 0, settled = 0, failed = 0;
+  int left = 0, settled = 0, failed = 0, held = 0;
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, idx, i);
-    const tdm_task *t = tdml_checkfuture(L, -1);
+    tdm_task *t = tdml_checkfuture(L, -1);
     lua_pop(L, 1);
     if (!is_settled(t)) {
       check_owner(L, c, t);
       left++;
+      held += is_held(t);
     } else if (t->state == TDM_FAILED || t->state == TDM_EXPIRED)
       failed = 1;
     else
       settled = 1;
   }
-  if (left == 0 || until == TDML_ALL) return left;
+  if (left == 0 || until == TDML_ALL) return held ? 1 : left;
   if (failed || (settled && until == TDML_FIRST)) return 0;
   return 1;
 }

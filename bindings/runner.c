@@ -8,6 +8,7 @@
 
 #include "../core/error.h"
 #include "../core/mem.h"
+#include "../core/then.h"
 #include "client.h"
 #include "inside.h"
 #include "load.h"
@@ -78,10 +79,30 @@ void tdml_vm_finish(tdml_vm *vm, lua_State *L, int status, int first) {
     vm->outcome = TDM_DONE;
 }
 
+/* Of a continuation: the result before it, then its own. */
+static int decode_two(lua_State *L, const char *p, size_t n) {
+  uint64_t first;
+  if (n < TDM_THEN_HEAD) return TDM_DECODE;
+  memcpy(&first, p, sizeof first);
+  if (first > n - TDM_THEN_HEAD) return TDM_DECODE;
+  p += TDM_THEN_HEAD;
+  n -= TDM_THEN_HEAD;
+  int results = tdml_decode(L, p, (size_t)first);
+  if (results < 0) return results;
+  int own = tdml_decode(L, p + first, n - (size_t)first);
+  return own < 0 ? own : results + own;
+}
+
+/* Pushes the arguments; how many. Negative: an error. */
+static int decode_arguments(lua_State *L, const tdm_task *t) {
+  const char *p = tdm_payload_bytes(&t->payload);
+  if (t->job == TDML_THEN) return decode_two(L, p, t->payload.n);
+  return tdml_decode(L, p, t->payload.n);
+}
+
 static void run_call(tdml_vm *vm, lua_State *L, int handler) {
-  const tdm_payload *in = &vm->task->payload;
   if (!tdml_vm_pushfunction(vm, L, vm->task->func)) return;
-  int n = tdml_decode(L, tdm_payload_bytes(in), in->n);
+  int n = decode_arguments(L, vm->task);
   if (n < 0) {
     tdml_pusherror(L, tdm_error_kind(n), "the arguments cannot be decoded: %s",
                    tdm_error_text(n));
@@ -99,6 +120,7 @@ static int run_task(lua_State *L) {
   lua_pushvalue(L, TDML_HANDLER);
   switch (vm->task->job) {
     case TDML_CALL:
+    case TDML_THEN:
       run_call(vm, L, 1);
       break;
     case TDML_REDUCE:

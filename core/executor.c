@@ -5,6 +5,7 @@
 #include "error.h"
 #include "fork.h"
 #include "mem.h"
+#include "then.h"
 
 /* Between "tandem.cancelled() is true" and being stopped. */
 #define COURTESY (50 * INT64_C(1000000))
@@ -24,7 +25,7 @@ void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
 
 static int refusal(tdm_executor *e) {
   if (tdm_executor_is_foreign(e)) return TDM_FORKED;
-  if (tdm_load_relaxed(&e->closing)) return TDM_CLOSED;
+  if (e->closed) return TDM_CLOSED;
   if (tdm_load_acquire(&e->broken)) return TDM_BROKEN;
   return TDM_OK;
 }
@@ -46,7 +47,8 @@ int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
   uint32_t items = t->items;
   tdm_port_sent(t);
   if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
-  err = e->ops->submit(e, t);
+  tdm_port *port = tdm_port_of(t);
+  err = e->ops->submit(e, t, port->away, &port->submit_woke);
   if (err == TDM_OK) {
     e->submitted += items;
     return TDM_OK;
@@ -55,6 +57,29 @@ int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
   tdm_port_unsent(t);
   t->executor = NULL;
   return err;
+}
+
+int tdm_executor_reserve(tdm_executor *e, tdm_task *t) {
+  int err = refusal(e);
+  if (err == TDM_OK && e->ops->open != NULL) err = e->ops->open(e);
+  if (err != TDM_OK) return err;
+  t->executor = e;
+  t->queued = tdm_clock_now();
+  t->marks |= TDM_RESERVED;
+  tdm_port_sent(t);
+  e->submitted += t->items;
+  e->reserved++;
+  return TDM_OK;
+}
+
+/* Workers end when all is done. */
+static void end(tdm_executor *e) {
+  tdm_store_total(&e->closing, 1);
+  e->ops->close(e);
+}
+
+void tdm_executor_unreserve(tdm_executor *e) {
+  if (--e->reserved == 0 && e->closed && !tdm_executor_is_foreign(e)) end(e);
 }
 
 static tdm_worker *caller_of(tdm_executor *e) {
@@ -95,14 +120,22 @@ static tdm_executor *executor_of(const tdm_task *t) {
   return tdm_executor_is_foreign(t->executor) ? NULL : t->executor;
 }
 
+/* From here on the executor may end without it. */
+static int settle_cancelled(tdm_task *t) {
+  if (t->marks & TDM_RESERVED) tdm_then_return(t);
+  tdm_port_settle(t);
+  if (tdm_then_has(t)) tdm_then_pass(t, 1);
+  return 1;
+}
+
 static int finish_cancel(tdm_task *t) {
   if (t->executor != NULL) note_cancelled(t->executor, t);
-  tdm_port_settle(t);
-  return 1;
+  return settle_cancelled(t);
 }
 
 int tdm_executor_try_cancel(tdm_task *t) {
   tdm_executor *e = executor_of(t);
+  if (tdm_then_try_cancel(t)) return settle_cancelled(t);
   int ok = e != NULL && e->ops->try_cancel != NULL ? e->ops->try_cancel(e, t)
                                                    : tdm_task_try_cancel(t);
   return ok && finish_cancel(t);
@@ -130,6 +163,7 @@ enum tdm_state tdm_executor_state(tdm_task *t) {
   tdm_executor *e = executor_of(t);
   if (e != NULL && e->ops->look != NULL) e->ops->look(e, t);
   enum tdm_state state = (enum tdm_state)tdm_load_relaxed(&t->state);
+  if (state >= TDM_HELD) return TDM_PENDING;
   /* An outcome is not known here before the task has come back. */
   if (state >= TDM_STOPPING && !(t->marks & TDM_SETTLED)) return TDM_RUNNING;
   return state;
@@ -141,9 +175,25 @@ int tdm_executor_try_interrupt(tdm_task *t) {
   return e != NULL && e->ops->try_stop != NULL && e->ops->try_stop(e, t);
 }
 
+typedef struct reserved {
+  tdm_executor *executor;
+  size_t cancelled;
+} reserved;
+
+static void cancel_reserved(tdm_task *t, void *arg) {
+  reserved *r = arg;
+  if (!(t->marks & TDM_RESERVED) || executor_of(t) != r->executor) return;
+  if (tdm_executor_try_cancel(t)) r->cancelled += t->items;
+}
+
 size_t tdm_executor_cancel_pending(tdm_executor *e) {
   size_t n = 0;
   if (tdm_executor_is_foreign(e)) return 0;
+  if (e->reserved != 0) {
+    reserved r = {.executor = e};
+    tdm_slab_each(&e->port->slab, cancel_reserved, &r);
+    n = r.cancelled;
+  }
   tdm_task *t = e->ops->recall(e), *next;
   for (; t != NULL; t = next) {
     next = t->next;
@@ -156,8 +206,8 @@ size_t tdm_executor_cancel_pending(tdm_executor *e) {
 
 void tdm_executor_close(tdm_executor *e) {
   if (tdm_executor_is_foreign(e)) return;
-  tdm_store_total(&e->closing, 1);
-  e->ops->close(e);
+  e->closed = 1;
+  if (e->reserved == 0) end(e);
 }
 
 void tdm_executor_interrupt(tdm_executor *e) {
@@ -183,6 +233,7 @@ int tdm_executor_is_foreign(const tdm_executor *e) {
 void tdm_executor_free(tdm_executor *e) {
   const tdm_runner *runner = e->runner;
   void *recipe = e->recipe;
+  while (tdm_load_total(&e->visitors) != 0) sched_yield();
   if (e->caller != NULL) tdm_worker_fini(e->caller);
   tdm_mem_free(e->caller);
   tdm_buf_fini(&e->cause);
@@ -192,6 +243,10 @@ void tdm_executor_free(tdm_executor *e) {
 }
 
 void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
+  tdm_bump(&sum->failed, tdm_load_relaxed(&e->failed_before));
+  tdm_bump(&sum->taken, tdm_load_relaxed(&e->failed_before));
+  tdm_bump(&sum->stopped, tdm_load_relaxed(&e->cancelled_before));
+  tdm_bump(&sum->taken, tdm_load_relaxed(&e->cancelled_before));
   if (e->caller != NULL) tdm_tally_merge(sum, &e->caller->tally);
   if (!tdm_executor_is_foreign(e)) e->ops->tally(e, sum);
 }

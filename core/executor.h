@@ -39,8 +39,17 @@ typedef struct tdm_settings {
 typedef struct tdm_executor_ops {
   const char *kind; /* "thread", "process", "serial" */
 
-  /* Takes over the task. On an error it was not taken. */
-  int (*submit)(tdm_executor *e, tdm_task *t);
+  /* Tasks are run inside `submit`, by the port's thread alone. */
+  int is_inline;
+
+  /* Takes over the task; any thread, where not inline. On an error it was not
+   * taken. `backlog`: how many tasks are about, as far as is known. *woke: a
+   * worker had to be woken for it. */
+  int (*submit)(tdm_executor *e, tdm_task *t, size_t backlog, int *woke);
+
+  /* Makes what is needed before the first task can be submitted. NULL: nothing
+   * is. */
+  int (*open)(tdm_executor *e);
 
   /* Takes out all tasks that no worker has taken: a list linked by `next`. */
   tdm_task *(*recall)(tdm_executor *e);
@@ -94,6 +103,10 @@ typedef struct tdm_executor_ops {
 
   /* How many tasks are pending, at most `enough`. */
   size_t (*pending)(tdm_executor *e, size_t enough);
+
+  /* Something waits for the task's end: it shall be heard of without the
+   * port's thread. */
+  void (*expect_then)(tdm_executor *e, tdm_task *t);
 } tdm_executor_ops;
 
 struct tdm_executor {
@@ -105,10 +118,14 @@ struct tdm_executor {
   unsigned fork_generation;
   tdm_time made;
   /* of the port's thread */
+  int closed;                    /* it takes no more tasks */
+  size_t reserved;               /* tasks that may yet come: see then.h */
   uint64_t submitted, cancelled; /* items */
   tdm_worker *caller;            /* runs what a full queue hands back */
   /* of all */
-  atomic_int closing;
+  atomic_int closing;  /* closed, and nothing is reserved */
+  atomic_int visitors; /* threads of others that are handing on a task */
+  _Atomic(uint64_t) failed_before, cancelled_before; /* items; see then.h */
   atomic_int interrupting;
   _Atomic(tdm_time) stop_at; /* since then: what still runs is stopped */
   atomic_int breaking;       /* somebody writes `cause` */
@@ -136,6 +153,12 @@ int tdm_executor_submit(tdm_executor *e, tdm_task *t);
 /* Runs the task here and now, in a virtual machine kept for that, as a full
  * queue with the rule "caller" wants it. Same errors but TDM_FULL. */
 int tdm_executor_run_here(tdm_executor *e, tdm_task *t);
+
+/* A fresh task may come by another way than submit: until it has come home, or
+ * tdm_executor_unreserve is called for it, the executor does not end. Errors as
+ * of submit, but TDM_FULL. */
+int tdm_executor_reserve(tdm_executor *e, tdm_task *t);
+void tdm_executor_unreserve(tdm_executor *e);
 
 /* Cancels the task if it has not started. True if it did. */
 int tdm_executor_try_cancel(tdm_task *t);

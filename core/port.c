@@ -6,6 +6,7 @@
 #include "error.h"
 #include "mem.h"
 #include "os.h"
+#include "then.h"
 
 tdm_port *tdm_port_new(void) {
   tdm_port *p = tdm_mem_aligned(alignof(tdm_port), sizeof *p);
@@ -34,7 +35,6 @@ void tdm_port_free(tdm_port *p) {
 tdm_task *tdm_port_new_task(tdm_port *p) {
   tdm_task *t = tdm_slab_new(&p->slab);
   if (t == NULL) return NULL;
-  t->port = p;
   t->items = 1;
   t->attempt = 1;
   t->handles = 1;
@@ -44,7 +44,7 @@ tdm_task *tdm_port_new_task(tdm_port *p) {
 static void free_if_unused(tdm_task *t) {
   if (t->handles != 0 || (t->marks & (TDM_AWAY | TDM_WATCHED))) return;
   tdm_payload_fini(&t->payload);
-  tdm_slab_free(&t->port->slab, t);
+  tdm_slab_free(tdm_slab_of(t), t);
 }
 
 void tdm_port_release(tdm_task *t) {
@@ -54,32 +54,35 @@ void tdm_port_release(tdm_task *t) {
 
 void tdm_port_sent(tdm_task *t) {
   t->marks |= TDM_AWAY;
-  t->port->away++;
+  tdm_port_of(t)->away++;
 }
 
 void tdm_port_unsent(tdm_task *t) {
   t->marks &= (uint8_t)~TDM_AWAY;
-  t->port->away--;
+  tdm_port_of(t)->away--;
 }
 
 static void make_ready(tdm_task *t) {
   t->next_ready = NULL;
-  *t->port->ready_last = t;
-  t->port->ready_last = &t->next_ready;
+  tdm_port *p = tdm_port_of(t);
+  *p->ready_last = t;
+  p->ready_last = &t->next_ready;
 }
 
 void tdm_port_settle(tdm_task *t) {
   if (t->marks & TDM_SETTLED) return;
   t->marks |= TDM_SETTLED;
   if (t->marks & TDM_WATCHED) {
-    t->port->watched--;
+    tdm_port_of(t)->watched--;
     make_ready(t);
   }
 }
 
 static void came_back(tdm_task *t) {
   tdm_port_unsent(t);
+  if (t->marks & TDM_RESERVED) tdm_then_return(t);
   tdm_port_settle(t);
+  if (tdm_then_has(t)) tdm_then_pass(t, 1);
   free_if_unused(t);
 }
 
@@ -118,7 +121,7 @@ void tdm_port_watch(tdm_task *t) {
   if (t->marks & TDM_SETTLED)
     make_ready(t);
   else
-    t->port->watched++;
+    tdm_port_of(t)->watched++;
 }
 
 tdm_task *tdm_port_try_ready(tdm_port *p) {
@@ -162,7 +165,8 @@ int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
 }
 
 int tdm_port_deliver(tdm_task *t) {
-  tdm_port *p = t->port;
+  if (tdm_then_has(t)) tdm_then_pass(t, 0);
+  tdm_port *p = tdm_port_of(t);
   uintptr_t what = (uintptr_t)t;
   int was_empty = tdm_inbox_push(&p->back, t);
   if (tdm_bell_ring(tdm_load_total(&p->bell), what, was_empty))

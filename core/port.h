@@ -49,6 +49,11 @@ typedef struct tdm_port {
   int submit_woke; /* the last submit had to wake a worker */
 } tdm_port;
 
+/* The port that the task is of. Any thread. */
+static inline tdm_port *tdm_port_of(tdm_task *t) {
+  return (tdm_port *)((char *)tdm_slab_of(t) - offsetof(tdm_port, slab));
+}
+
 /* NULL when out of memory. */
 tdm_port *tdm_port_new(void);
 

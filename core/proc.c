@@ -223,7 +223,7 @@ static tdm_time run(tdm_proc *w, tdm_slot *slot, tdm_time now) {
   tdm_task t = {.func = find_func(w, slot),
                 .queued = slot->queued,
                 .items = slot->items,
-                .job = slot->job & 3u,
+                .job = slot->job & 7u,
                 .attempt = slot->attempt,
                 .limit = slot->limit,
                 .bytes_in = slot->in.n};
@@ -274,6 +274,8 @@ static void deliver(tdm_proc *w, uint32_t index, int *searching) {
   int was_empty = tdm_ring_finish(s, index);
   if (was_empty < 0) wait_to_be_killed();
   if (tdm_bell_ring(w->bell, cookie, was_empty)) tdm_os_event_set(w->event);
+  /* The slot may be another task's by now: then we ask in vain. */
+  if (tdm_load_total(&slot->tell)) ask(w);
   tdm_fault();
 }
 

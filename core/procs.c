@@ -162,22 +162,27 @@ static int launch(tdm_procs *p) {
 
 /* --- the interface --- */
 
-static int procs_submit(tdm_executor *e, tdm_task *t) {
+static int procs_open(tdm_executor *e) {
+  tdm_procs *p = tdm_procs_of(e);
+  return p->launched ? TDM_OK : launch(p);
+}
+
+static int procs_submit(tdm_executor *e, tdm_task *t, size_t backlog,
+                        int *woke) {
   tdm_procs *p = tdm_procs_of(e);
   tdm_settled out;
-  int err = p->launched ? TDM_OK : launch(p);
+  int err = procs_open(e);
   if (err != TDM_OK) return err;
   tdm_settled_init(&out);
-  tdm_port *port = t->port;
   tdm_mutex_lock(&p->lock);
+  if (tdm_load_acquire(&e->broken)) err = TDM_BROKEN;
   int is_first = p->present == 0;
-  if (is_first) {
+  if (err == TDM_OK && is_first) {
     p->start_after = 0;
     err = tdm_procs_start_locked(p);
   }
   if (err == TDM_OK) err = tdm_procs_put_locked(p, t, &out);
-  if (err == TDM_OK)
-    port->submit_woke = tdm_procs_call_locked(p, port->away) || is_first;
+  if (err == TDM_OK) *woke = tdm_procs_call_locked(p, backlog) || is_first;
   tdm_mutex_unlock(&p->lock);
   tdm_settled_deliver(&out);
   return err;
@@ -289,6 +294,17 @@ static size_t procs_pending(tdm_executor *e, size_t enough) {
   }
   tdm_mutex_unlock(&p->lock);
   return n;
+}
+
+/* Our manager takes its result in when the port's thread is busy. */
+static void procs_expect_then(tdm_executor *e, tdm_task *t) {
+  tdm_procs *p = tdm_procs_of(e);
+  tdm_mutex_lock(&p->lock);
+  p->thens = 1;
+  if (t->worker != 0 && tdm_load_relaxed(&t->state) <= TDM_STOPPING)
+    tdm_store_total(&p->share->slots[t->worker - 1u].tell, 1);
+  tdm_mutex_unlock(&p->lock);
+  tdm_os_event_set(p->wake);
 }
 
 static void shrink_locked(tdm_procs *p, unsigned n) {
@@ -428,6 +444,7 @@ static void procs_tally(tdm_executor *e, tdm_tally *sum) {
 static const tdm_executor_ops procs_ops = {
     .kind = "process",
     .submit = procs_submit,
+    .open = procs_open,
     .recall = procs_recall,
     .resize = procs_resize,
     .close = procs_close,
@@ -443,6 +460,7 @@ static const tdm_executor_ops procs_ops = {
     .kill = procs_kill,
     .look = procs_look,
     .pending = procs_pending,
+    .expect_then = procs_expect_then,
 };
 
 int tdm_procs_new(const tdm_settings *settings, const tdm_runner *r,

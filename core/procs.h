@@ -76,6 +76,7 @@ typedef struct tdm_procs {
   /* under the lock */
   tdm_mutex lock;
   tdm_queue queue; /* tasks that have no slot */
+  int thens;       /* some tasks have continuations, see then.h */
   int lowest;      /* the lowest priority that is posted, or more */
   uint32_t free_count, used_count;
   uint32_t free[TDM_SLOTS];  /* slots: last freed first reused */

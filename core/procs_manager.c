@@ -79,6 +79,7 @@ static int turn(tdm_procs *p, watch *w, tdm_time *until) {
   *until = tdm_procs_bury_locked(p, &out);
   tdm_time watch_until = tdm_procs_watch_locked(p, &out);
   if (watch_until < *until) *until = watch_until;
+  if (p->thens) tdm_procs_collect_locked(p, &out);
   tdm_procs_attend_locked(p, &out);
   tdm_time start_at = next_start_locked(p);
   if (start_at < *until) *until = start_at;

@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "procs.h"
 #include "ring.h"
+#include "then.h"
 
 /* While tasks of several priorities are about, only so many for each worker are
  * posted: the others can then overtake them. */
@@ -120,6 +121,7 @@ static int fill_slot(tdm_procs *p, uint32_t i, const tdm_task *t) {
   slot->job = t->job;
   slot->attempt = t->attempt;
   slot->limit = t->limit;
+  tdm_store_relaxed(&slot->tell, (uint8_t)tdm_then_has((tdm_task *)t));
   slot->queued = t->queued;
   tdm_store_relaxed(&slot->started, (tdm_time)0);
   return lend_arguments(p, i, t);
@@ -228,6 +230,10 @@ static void queue_up(tdm_procs *p, tdm_task *t) {
 
 int tdm_procs_put_locked(tdm_procs *p, tdm_task *t, tdm_settled *out) {
   int err = TDM_FULL;
+  if (is_cancelled(t)) { /* while it was handed on */
+    tdm_settled_add(out, t);
+    return TDM_OK;
+  }
   if (t->priority > p->lowest) {
     recall_posted(p);
   } else if (tdm_queue_size(&p->queue) == 0 && t->priority == 0) {
@@ -256,7 +262,7 @@ static void settle(tdm_procs *p, tdm_task *t, enum tdm_state outcome,
                    tdm_settled *out) {
   t->bytes_out = t->payload.n;
   tdm_tally_add(&p->tally, t, outcome == TDM_FAILED);
-  tdm_store_release(&t->state, (uint8_t)outcome);
+  tdm_store_total(&t->state, (uint8_t)outcome);
   tdm_settled_add(out, t);
 }
 
@@ -281,7 +287,7 @@ void tdm_procs_stopped_locked(tdm_procs *p, tdm_task *t, enum tdm_state how,
   if (t->started == 0) t->started = t->finished;
   t->bytes_out = 0;
   tdm_bump(how == TDM_EXPIRED ? &p->tally.failed : &p->tally.stopped, t->items);
-  tdm_store_release(&t->state, (uint8_t)how);
+  tdm_store_total(&t->state, (uint8_t)how);
   tdm_settled_add(out, t);
 }
 

@@ -11,7 +11,10 @@ typedef struct serial {
   tdm_worker worker;
 } serial;
 
-static int serial_submit(tdm_executor *e, tdm_task *t) {
+static int serial_submit(tdm_executor *e, tdm_task *t, size_t backlog,
+                         int *woke) {
+  (void)backlog;
+  *woke = 0;
   serial *s = (serial *)e;
   tdm_executor_prepare(e, &s->worker);
   /* Who knows what the thread did since the last task. */
@@ -62,6 +65,7 @@ static void serial_tally(tdm_executor *e, tdm_tally *sum) {
 
 static const tdm_executor_ops serial_ops = {
     .kind = "serial",
+    .is_inline = 1,
     .submit = serial_submit,
     .recall = serial_recall,
     .resize = serial_resize,

@@ -48,6 +48,7 @@ typedef struct tdm_slot {
   uint32_t items, failed;
   float limit, cpu; /* seconds: that it may run; that it took */
   uint8_t job, attempt, outcome;
+  _Atomic(uint8_t) tell; /* the manager waits for its end */
   tdm_time queued, finished;
   _Atomic(tdm_time) started; /* 0: no code of the task has run */
   tdm_ref in, out;

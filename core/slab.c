@@ -1,5 +1,7 @@
 #include "slab.h"
 
+#include <stdalign.h>
+
 #include "mem.h"
 
 /* A block is aligned to its size, which is how a slot finds its block. */
@@ -19,7 +21,13 @@ struct tdm_slab_block {
   tdm_task *free;              /* freed slots, linked by `next` */
   unsigned used;               /* slots that were ever in use: the first ones */
   unsigned live;
+  /* Read by who brings a task home, so not on the line that each new and each
+   * freed slot changes. */
+  alignas(64) tdm_slab *slab;
 };
+
+/* The state of a slot that is not in use. */
+#define UNUSED ((uint8_t)0xff)
 
 _Static_assert(sizeof(tdm_slab_block) <= sizeof(tdm_task), "one slot's room");
 _Static_assert(sizeof(tdm_task) == 128, "two cache lines");
@@ -27,6 +35,8 @@ _Static_assert(sizeof(tdm_task) == 128, "two cache lines");
 static tdm_slab_block *block_of(tdm_task *t) {
   return (tdm_slab_block *)((uintptr_t)t & ~(uintptr_t)(BLOCK_SIZE - 1));
 }
+
+tdm_slab *tdm_slab_of(tdm_task *t) { return block_of(t)->slab; }
 
 static void link_block(tdm_slab_block **list, tdm_slab_block *b) {
   b->prev = NULL;
@@ -46,7 +56,7 @@ static void unlink_block(tdm_slab_block **list, tdm_slab_block *b) {
 static tdm_slab_block *new_block(tdm_slab *s) {
   tdm_slab_block *b = tdm_mem_aligned(BLOCK_SIZE, BLOCK_SIZE);
   if (b == NULL) return NULL;
-  *b = (tdm_slab_block){0};
+  *b = (tdm_slab_block){.slab = s};
   link_block(&s->open, b);
   s->blocks++;
   s->empty++;
@@ -81,7 +91,7 @@ void tdm_slab_free(tdm_slab *s, tdm_task *t) {
     unlink_block(&s->full, b);
     link_block(&s->open, b);
   }
-  t->port = NULL; /* marks it free */
+  tdm_store_relaxed(&t->state, UNUSED);
   t->next = b->free;
   b->free = t;
   s->live--;
@@ -98,7 +108,8 @@ static void visit_list(tdm_slab_block *b, void (*visit)(tdm_task *, void *),
                        void *arg) {
   for (; b != NULL; b = b->next)
     for (unsigned i = 0; i < b->used; i++)
-      if (slot(b, i)->port != NULL) visit(slot(b, i), arg);
+      if (tdm_load_relaxed(&slot(b, i)->state) != UNUSED)
+        visit(slot(b, i), arg);
 }
 
 void tdm_slab_each(tdm_slab *s, void (*visit)(tdm_task *t, void *arg),

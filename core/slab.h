@@ -6,7 +6,7 @@
  * the memory checkers see a slot that is used after it was freed.
  *
  * Owns:    the blocks. All zero bits are an empty slab.
- * Threads: one.
+ * Threads: one, but where it says any.
  */
 #ifndef TDM_SLAB_H
 #define TDM_SLAB_H
@@ -29,6 +29,9 @@ typedef struct tdm_slab {
 /* A zeroed task, or NULL. */
 tdm_task *tdm_slab_new(tdm_slab *s);
 void tdm_slab_free(tdm_slab *s, tdm_task *t);
+
+/* The slab that a slot is of. Any thread. */
+tdm_slab *tdm_slab_of(tdm_task *t);
 
 /* Calls visit for each live slot, in no order. It frees none. */
 void tdm_slab_each(tdm_slab *s, void (*visit)(tdm_task *t, void *arg),

@@ -1,13 +1,14 @@
 /* task.h -- one call on its way to a worker and back.
  *
- *     PENDING --claim--> RUNNING ------------> DONE | FAILED
- *        |                  '--interrupt--> STOPPING --> CANCELLED
- *        '-----cancel----> CANCELLED
+ *     HELD -> PASSING -> PENDING --claim--> RUNNING ------------> DONE | FAILED
+ *       |                   |                  '--interrupt--> STOPPING
+ *       '------cancel-------'-> CANCELLED <-----------------------'
  *
  * The state leaves PENDING by one compare-and-swap, so that a worker's claim
  * and a cancel exclude each other; whoever loses leaves the task alone. The
  * outcome is written by the worker alone and seen by others only when the task
- * has come back to its port.
+ * has come back to its port. HELD and PASSING are for what waits for another
+ * task to end: see then.h.
  *
  * Owns:    its payload: the arguments until a worker has run it, then the
  *          result, or the error, of the call.
@@ -25,7 +26,6 @@
 #include "func.h"
 
 struct tdm_executor;
-struct tdm_port;
 
 enum tdm_state {
   TDM_PENDING,
@@ -35,6 +35,8 @@ enum tdm_state {
   TDM_FAILED,
   TDM_CANCELLED,
   TDM_EXPIRED, /* failed for want of time, and has no payload to say so */
+  TDM_HELD,    /* waits for another task to end */
+  TDM_PASSING, /* that has ended; somebody hands this one to its executor */
 };
 
 #define TDM_INLINE 24 /* bytes that need no block of their own */
@@ -53,9 +55,10 @@ typedef struct tdm_payload {
 
 /* The port's marks. Only its own thread reads or writes them. */
 enum tdm_mark {
-  TDM_AWAY = 1,    /* an executor has the task */
-  TDM_SETTLED = 2, /* the state is final and known here */
-  TDM_WATCHED = 4, /* a callback waits for it, or it is on the ready list */
+  TDM_AWAY = 1,     /* an executor has the task */
+  TDM_SETTLED = 2,  /* the state is final and known here */
+  TDM_WATCHED = 4,  /* a callback waits for it, or it is on the ready list */
+  TDM_RESERVED = 8, /* its executor knows that it may yet come: see then.h */
 };
 
 typedef struct tdm_task {
@@ -65,7 +68,7 @@ typedef struct tdm_task {
     struct tdm_executor *executor;
     struct tdm_task *next_ready; /* link of the port's ready list */
   };
-  struct tdm_port *port;
+  _Atomic(struct tdm_task *) then; /* what waits for its end, see then.h */
   tdm_payload payload;
   size_t bytes_in, bytes_out; /* size of the arguments, of the outcome */
   tdm_time queued;            /* when it was submitted */
@@ -87,7 +90,7 @@ typedef struct tdm_task {
   uint16_t worker;  /* who ran it, from 1 */
   /* How the runner shall run it, which is nothing to the core; and how often it
    * may yet be run again after a worker died under it. */
-  uint8_t job : 2, retries : 6;
+  uint8_t job : 3, retries : 5;
   uint8_t attempt; /* from 1 */
   _Atomic(uint8_t) state;
   uint8_t marks; /* enum tdm_mark */
@@ -98,7 +101,7 @@ static inline const char *tdm_payload_bytes(const tdm_payload *p) {
   return p->n <= TDM_INLINE ? p->at.bytes : p->at.far.bytes;
 }
 
-#define TDM_MOST_RETRIES 63u
+#define TDM_MOST_RETRIES 31u
 
 /* Frees the block, if there is one; the payload is then empty. */
 void tdm_payload_fini(tdm_payload *p);

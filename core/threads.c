@@ -589,7 +589,8 @@ static int threads_try_stop(tdm_executor *e, tdm_task *t) {
 
 /* --- the interface -------------------------------------------------------- */
 
-static int threads_submit(tdm_executor *e, tdm_task *t) {
+static int threads_submit(tdm_executor *e, tdm_task *t, size_t backlog,
+                          int *woke) {
   threads *p = (threads *)e;
   int is_first = tdm_load_relaxed(&p->alive) == 0;
   if (is_first) {
@@ -597,9 +598,8 @@ static int threads_submit(tdm_executor *e, tdm_task *t) {
     int err = start_member(p);
     if (err != TDM_OK) return err;
   }
-  tdm_port *port = t->port;
   put(p, t);
-  port->submit_woke = call_somebody(p, port->away) || is_first;
+  *woke = call_somebody(p, backlog) || is_first;
   return TDM_OK;
 }
 

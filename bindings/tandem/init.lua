@@ -34,6 +34,8 @@ local tandem = {
   classify = later("tandem.measure", "classify"),
 }
 
+core.future_methods.and_then = later("tandem.chain", "and_then")
+
 --- Runs the callbacks that are ready in this state.
 -- @tparam[opt=0] number timeout seconds to wait for one, where some are
 --   expected

@@ -259,6 +259,11 @@ function methods:with(options)
   }, view)
 end
 
+--- Is this a view of a pool?
+function pools.is_view(v)
+  return getmetatable(v) == view
+end
+
 view.__index = view
 view.__name = "tandem.View"
 

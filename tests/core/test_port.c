@@ -37,7 +37,8 @@ static int poll_port(tdm_port *p) { return tdm_port_wait(p, NULL, 1, 0, 0); }
 static void fresh_task(void) {
   tdm_port *p = new_port();
   tdm_task *t = tdm_port_new_task(p);
-  CHECK(t->port == p && t->handles == 1 && t->items == 1 && t->marks == 0);
+  CHECK(tdm_port_of(t) == p && t->handles == 1 && t->items == 1 &&
+        t->marks == 0);
   CHECK_INT(t->state, TDM_PENDING);
   tdm_port_release(t);
   CHECK_INT(p->slab.live, 0);
