@@ -49,7 +49,9 @@ static void put_results(lua_State *L, tdml_vm *vm) {
   size_t at;
   check(L, tdml_writer_open(w, TDML_PACK, &at));
   tdml_encode_opts opts = {vm->recipe->mode, "result", 1};
+  vm->encoding = 1;
   int err = tdml_encode(L, 2, n, w->out, vm->scratch, &opts);
+  vm->encoding = 0;
   if (err == TDM_OK) {
     tdml_writer_close(w, at);
     return;

@@ -7,6 +7,7 @@
 
 #include "../core/fork.h"
 #include "../core/mem.h"
+#include "../core/nest.h"
 #include "inside.h"
 
 /* --- life ----------------------------------------------------------------- */
@@ -27,7 +28,9 @@ void tdml_client_release(tdml_client *c) {
   tdm_buf_fini(&c->buf);
   tdm_buf_fini(&c->chunk);
   /* A thread that would not end may still use both. */
-  if (c->abandoned == 0) {
+  if (c->nest != NULL) {
+    tdm_nest_leave(c->nest, c->funcs);
+  } else if (c->abandoned == 0) {
     if (c->port != NULL) tdm_port_free(c->port);
     free_funcs(c->funcs);
   }
@@ -42,7 +45,7 @@ static int client_gc(lua_State *L) {
 }
 
 void tdml_client_new(lua_State *L) {
-  tdml_client **box = lua_newuserdatauv(L, sizeof(tdml_client *), 4);
+  tdml_client **box = lua_newuserdatauv(L, sizeof(tdml_client *), 5);
   *box = NULL;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, client_gc);

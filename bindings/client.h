@@ -32,6 +32,7 @@ typedef struct tdml_client {
   int packing;           /* an item of it is being encoded */
   tdm_func *funcs;       /* all that were ever submitted */
   tdm_ctl *ctl;          /* in a worker: that worker's; else NULL */
+  struct tdm_nest *nest; /* in a worker, once its pool was asked for */
   lua_Integer last_pool; /* its number */
   size_t handles;        /* who may still use this struct */
   size_t pools;
@@ -55,7 +56,8 @@ static inline tdml_client *tdml_client_of(lua_State *L) {
 
 /* Makes the state's client and pushes its userdata. Its user values: 1 the
  * futures with callbacks by address, 2 the function that hears of errors in
- * callbacks, 3 the known tasks by bytecode, 4 the pools by number, weakly. */
+ * callbacks, 3 the known tasks by bytecode, 4 the pools by number, weakly, 5 in
+ * a worker: the pool that runs its tasks. */
 void tdml_client_new(lua_State *L);
 
 void tdml_client_retain(tdml_client *c);

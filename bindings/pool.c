@@ -1,5 +1,6 @@
 #include "pool.h"
 
+#include "../core/nest.h"
 #include "future.h"
 #include "pump.h"
 
@@ -16,6 +17,7 @@ tdml_pool *tdml_checkpool(lua_State *L, int idx) {
 /* close(pool): no more tasks */
 static int pool_close(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
+  tdml_check_maker(L, p, "shutdown");
   tdml_pool_warn(p);
   tdm_executor_close(p->executor);
   return 0;
@@ -59,6 +61,7 @@ static int pool_cancel_pending(lua_State *L) {
 /* pool:resize(n) */
 static int pool_resize(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
+  tdml_check_maker(L, p, "resize");
   lua_Integer n = lua_type(L, 2) == LUA_TNUMBER ? lua_tointeger(L, 2) : 0;
   if (n < 1 || n > TDM_MAX_WORKERS)
     return tdml_argerror(L, 1, "resize", "expected 1 to %d workers, got %s",
@@ -130,6 +133,12 @@ static int pool_describe(lua_State *L) {
   return 3;
 }
 
+/* is_around(pool) -> boolean: is it the pool that runs this task? */
+static int pool_is_around(lua_State *L) {
+  lua_pushboolean(L, tdm_nest_is(tdml_checkpool(L, 1)->executor));
+  return 1;
+}
+
 static int pool_tostring(lua_State *L) {
   tdml_client *c = tdml_client_of(L);
   tdml_pool *p = tdml_testudata(L, 1, c->pool_mt);
@@ -198,7 +207,8 @@ static void end(tdml_pool *p) {
 
 static int pool_gc(lua_State *L) {
   tdml_pool *p = lua_touserdata(L, 1);
-  if (p->executor != NULL) {
+  /* The nest of a worker is its state's, and ends with that. */
+  if (p->executor != NULL && !tdm_nest_is(p->executor)) {
     end(p);
     p->client->pools--;
   }
@@ -220,6 +230,8 @@ void tdml_open_pool(lua_State *L, tdml_client *c) {
                                        {"submit_chunk", tdml_pool_submit_chunk},
                                        {"and_then", tdml_pool_then},
                                        {"pool_of", tdml_pool_of},
+                                       {"pool_around", tdml_pool_around},
+                                       {"is_around", pool_is_around},
                                        {"close", pool_close},
                                        {"interrupt", pool_interrupt},
                                        {"kill", pool_kill},

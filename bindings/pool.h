@@ -65,6 +65,13 @@ void tdml_pool_warn(tdml_pool *p);
 int tdml_pool_stats(lua_State *L);
 int tdml_pool_workers(lua_State *L);
 
+/* nested.c: the pool that runs this task: tandem.pool() -> pool or nil. */
+int tdml_pool_around(lua_State *L);
+
+/* Raises where the pool is that of tasks, as seen by one of them: only who made
+ * it may do that. */
+void tdml_check_maker(lua_State *L, const tdml_pool *p, const char *where);
+
 /* pool_new.c: new_pool(kind, settings) -> pool. */
 int tdml_pool_new(lua_State *L);
 

@@ -70,7 +70,10 @@ static tdml_recipe *new_recipe(lua_State *L, tdml_client *c, int idx,
   tdml_recipe *r = NULL;
   if (err == TDM_OK) r = tdm_mem_new(sizeof *r + b->n);
   if (r == NULL) tdml_nomem(L);
-  *r = (tdml_recipe){.memory_limit = limit, .mode = mode, .size = b->n};
+  *r = (tdml_recipe){.memory_limit = limit,
+                     .mode = mode,
+                     .timeout = get_number(L, idx, "timeout"),
+                     .size = b->n};
   memcpy(r->bytes, b->p, b->n);
   b->n = 0;
   return r;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../core/nest.h"
 #include "pool.h"
 
 static void push_spread(lua_State *L, tdm_histogram *h, const char *field) {
@@ -42,7 +43,7 @@ static void push_workers_count(lua_State *L, tdm_executor *e) {
 /* pool:stats() -> table */
 int tdml_pool_stats(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
-  tdm_executor *e = p->executor;
+  tdm_executor *e = tdm_nest_pool(p->executor);
   tdm_tally *y = lua_newuserdatauv(L, sizeof *y, 0);
   memset(y, 0, sizeof *y);
   tdml_client_port(L, p->client);
@@ -51,14 +52,16 @@ int tdml_pool_stats(lua_State *L) {
   uint64_t taken = y->taken, done = y->done, failed = y->failed;
   uint64_t stopped = y->stopped, ended = done + failed + stopped;
   if (taken < ended) taken = ended; /* read at different moments */
-  uint64_t begun = taken + e->cancelled;
+  uint64_t submitted = tdm_load_relaxed(&e->submitted) + y->submitted;
+  uint64_t cancelled = tdm_load_relaxed(&e->cancelled) + y->withdrawn;
+  uint64_t begun = taken + cancelled;
   lua_createtable(L, 0, 18);
-  set_count(L, "submitted", e->submitted);
+  set_count(L, "submitted", submitted);
   set_count(L, "done", done);
   set_count(L, "failed", failed);
-  set_count(L, "cancelled", e->cancelled + stopped);
+  set_count(L, "cancelled", cancelled + stopped);
   set_count(L, "running", taken - ended);
-  set_count(L, "pending", e->submitted > begun ? e->submitted - begun : 0);
+  set_count(L, "pending", submitted > begun ? submitted - begun : 0);
   set_count(L, "bytes_in", y->bytes_in);
   set_count(L, "bytes_out", y->bytes_out);
   set_count(L, "restarts", y->restarts);

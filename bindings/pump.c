@@ -1,7 +1,10 @@
 #include "pump.h"
 
 #include "../core/fork.h"
+#include "../core/nest.h"
 #include "future.h"
+#include "runner.h"
+#include "stop.h"
 
 /* A callback that waits runs further callbacks inside; so deep and no deeper,
  * or the C stack would end. */
@@ -120,6 +123,85 @@ static int is_held(tdm_task *t) {
   return tdm_load_relaxed(&t->state) >= TDM_HELD;
 }
 
+/* --- in a task: waiting for what tasks have submitted --------------------- */
+
+TDML_RAISES static void raise_deadlock(lua_State *L, const char *what,
+                                       const char *how) {
+  tdml_pusherror(L, "deadlock", "%s%s", what, how);
+  tdml_throw(L);
+}
+
+/* What may run on top of the task that waits is bounded by the C stack. */
+static tdml_vm *check_room(lua_State *L, tdm_nest *n) {
+  tdml_vm *vm = n->worker->vm;
+  if (vm->encoding)
+    raise_deadlock(L, "a result is being packed",
+                   ": nothing can run meanwhile");
+  if (tdm_worker_is_deep(n->worker))
+    raise_deadlock(L, "too many tasks wait for each other: ",
+                   "the stack has no room for one more");
+  return vm;
+}
+
+/* Runs the task, any for NULL, if it is pending in this worker's nest. */
+static int try_help(lua_State *L, tdml_client *c, tdm_task *t) {
+  tdm_nest *n = c->nest;
+  if (n == NULL || tdm_load_relaxed(&n->size) == 0) return 0;
+  if (t != NULL && (t->marks & TDM_SETTLED || t->executor != &n->base))
+    return 0;
+  if (t != NULL && tdm_load_relaxed(&t->state) != TDM_PENDING) return 0;
+  tdml_vm *vm = check_room(L, n);
+  tdml_vm_need_next(L, vm);
+  int ran = tdm_nest_try_run(n, t);
+  vm->next = NULL;
+  if (ran) tdml_stop_recheck(vm);
+  return ran;
+}
+
+/* A continuation may have to be brought on by what is pending here. */
+static int try_help_with(lua_State *L, tdml_client *c, tdm_task *t) {
+  return try_help(L, c, is_held(t) ? NULL : t);
+}
+
+static int is_stopped(const tdml_client *c) {
+  return c->ctl != NULL && tdm_ctl_why(c->ctl) != TDM_WHY_NOT;
+}
+
+/* What a task waits for that is told to end is told to end as well, if it is
+ * one of the same pool. */
+static void stop_awaited(tdml_client *c, tdm_task *t) {
+  if (c->nest == NULL || t->marks & TDM_SETTLED) return;
+  if (t->executor == &c->nest->base) tdm_executor_try_interrupt(t);
+}
+
+static int port_wait(tdml_client *c, tdm_task *t, tdm_time deadline) {
+  /* With callbacks to run, any task may be the one that matters; a future that
+   * is not of an executor settles by callbacks only. */
+  int any = c->port->watched != 0 || t->executor == NULL || is_held(t);
+  return tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
+}
+
+/* Sleeps until the task is there, or something else that matters; unless that
+ * would be for ever. */
+static int sleep_until(lua_State *L, tdml_client *c, tdm_task *t,
+                       tdm_time deadline) {
+  char cycle[400] = "";
+  if (c->nest == NULL) return port_wait(c, t, deadline);
+  if (!tdm_nest_try_wait(c->nest, t, cycle, sizeof cycle))
+    raise_deadlock(L, "the task waits for itself: ", cycle);
+  int err = port_wait(c, t, deadline);
+  tdm_nest_end_wait(c->nest);
+  return err;
+}
+
+/* Is all that is under way below us on the stack? */
+static void check_hope(lua_State *L, tdml_client *c, tdm_time deadline) {
+  if (c->nest == NULL || deadline != TDM_FOREVER) return;
+  const tdml_vm *vm = c->nest->worker->vm;
+  if (c->port->away != 0 && c->port->away == vm->depth)
+    raise_deadlock(L, "the task waits for tasks that wait for it", "");
+}
+
 int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
                    tdm_time deadline) {
   for (;;) {
@@ -129,11 +211,9 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
     if (is_settled(t)) return 1;
     check_owner(L, c, t);
     if (has_passed(deadline)) return 0;
-    /* With callbacks to run, any task may be the one that matters; a future
-     * that is not of an executor settles by callbacks only. */
-    int any = c->port->watched != 0 || t->executor == NULL || is_held(t);
-    int err =
-        tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
+    if (try_help_with(L, c, t)) continue;
+    int err = is_stopped(c) ? TDM_INTR : sleep_until(L, c, t, deadline);
+    if (err == TDM_INTR && is_stopped(c)) stop_awaited(c, t);
     if (err == TDM_INTR) tdml_let_hooks_run(L);
   }
 }
@@ -153,6 +233,9 @@ static int sleep_for(lua_State *L, tdml_client *c, int count,
 int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline) {
   size_t drained = tdm_port_drain(c->port);
   if (tdml_pump(L, c) > 0 || drained > 0) return 1;
+  if (is_stopped(c)) tdml_let_hooks_run(L);
+  if (!has_passed(deadline) && try_help(L, c, NULL)) return 1;
+  check_hope(L, c, deadline);
   int in_time = sleep_for(L, c, 1, deadline);
   tdml_pump(L, c);
   return in_time;
@@ -183,11 +266,42 @@ static int still_wanted(lua_State *L, tdml_client *c, int idx,
   return 1;
 }
 
+/* Runs those of the list that are pending in this worker's nest. */
+static void help_list(lua_State *L, tdml_client *c, int idx,
+                      enum tdml_until until, tdm_time deadline) {
+  lua_Integer n = c->nest != NULL ? (lua_Integer)lua_rawlen(L, idx) : 0;
+  char cycle[400] = "";
+  for (lua_Integer i = 1; i <= n && !has_passed(deadline); i++) {
+    lua_rawgeti(L, idx, i);
+    tdm_task *t = tdml_checkfuture(L, -1);
+    lua_pop(L, 1);
+    if (t->marks & TDM_SETTLED) continue;
+    if (is_stopped(c)) return;
+    if (try_help_with(L, c, t) && until != TDML_ALL) return;
+    if (until == TDML_ALL && !(t->marks & TDM_SETTLED) &&
+        tdm_worker_explain_cycle(c->nest->worker, t, cycle, sizeof cycle))
+      raise_deadlock(L, "the task waits for itself: ", cycle);
+  }
+}
+
+/* Raises. */
+static void stop_list(lua_State *L, tdml_client *c, int idx) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, idx, i);
+    stop_awaited(c, tdml_checkfuture(L, -1));
+    lua_pop(L, 1);
+  }
+  tdml_let_hooks_run(L);
+}
+
 void tdml_wait_list(lua_State *L, tdml_client *c, int idx,
                     enum tdml_until until, tdm_time deadline) {
   int n;
   tdml_pump(L, c);
+  help_list(L, c, idx, until, deadline);
   while ((n = still_wanted(L, c, idx, until)) != 0) {
+    if (is_stopped(c)) stop_list(L, c, idx);
     if (!tdm_port_has(c->port) && !sleep_for(L, c, n, deadline)) {
       tdml_pump(L, c);
       return;

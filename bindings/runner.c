@@ -71,8 +71,10 @@ void tdml_vm_finish(tdml_vm *vm, lua_State *L, int status, int first) {
     fail(vm, L);
     return;
   }
+  vm->encoding = 1;
   err = tdml_encode(L, first, lua_gettop(L) - first + 1, vm->out, vm->scratch,
                     &opts);
+  vm->encoding = 0;
   if (err == TDM_ENCODE)
     fail_encode(vm, L);
   else if (err == TDM_OK)
@@ -141,8 +143,7 @@ static int put_stopped(lua_State *L) {
   return 0;
 }
 
-static void finish_stopped(tdml_vm *vm, enum tdm_why why) {
-  lua_State *L = vm->L;
+static void finish_stopped(tdml_vm *vm, lua_State *L, enum tdm_why why) {
   vm->out->n = 0;
   vm->outcome = why == TDM_WHY_CANCEL ? TDM_CANCELLED : TDM_FAILED;
   if (why == TDM_WHY_CANCEL) return;
@@ -151,34 +152,108 @@ static void finish_stopped(tdml_vm *vm, enum tdm_why why) {
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) vm->out->n = 0;
 }
 
-/* What a task may have left behind, and must not be the next one's trouble. */
-static void tidy(tdml_vm *vm) {
-  lua_State *L = vm->L;
-  vm->running = L;
-  tdml_stop_tidy(vm);
-  lua_settop(L, 1);
-  if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
+/* Calls the frame that lies at index 1 of the stack. */
+static int call_frame(tdml_vm *vm, lua_State *L) {
+  int n;
+  lua_pushvalue(L, 1);
+  if (vm->depth == 0) return lua_pcall(L, 0, 0, 0);
+  /* Counted anew, so that what bounds the depth is the C stack itself. */
+  int status = lua_resume(L, NULL, 0, &n);
+  return status == LUA_YIELD ? LUA_ERRRUN : status;
 }
 
-static enum tdm_state vm_run(void *arg, tdm_task *t, tdm_buf *out) {
-  tdml_vm *vm = arg;
+static char coroutines_key; /* its address is the key in the registry */
+
+/* One that has died cannot be used again. */
+static void forget_coroutine(tdml_vm *vm) {
   lua_State *L = vm->L;
+  if (!lua_checkstack(L, 3)) return;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &coroutines_key);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, vm->depth);
+  lua_pop(L, 1);
+}
+
+/* Runs the task on this stack; what it may have left there must not be the next
+ * one's trouble. */
+static void run_on(tdml_vm *vm, lua_State *L) {
+  int status = call_frame(vm, L);
+  if (status != LUA_OK) {
+    vm->out->n = 0;
+    vm->outcome = TDM_FAILED;
+  }
+  enum tdm_why why = tdm_ctl_why(vm->ctl);
+  tdml_stop_tidy(L);
+  int is_dead = status != LUA_OK && vm->depth != 0;
+  lua_State *alive = is_dead ? vm->L : L;
+  if (why != TDM_WHY_NOT && vm->outcome == TDM_FAILED)
+    finish_stopped(vm, alive, why);
+  tdml_stop_tidy(alive);
+  if (!is_dead) lua_settop(L, 1);
+  if (is_dead) forget_coroutine(vm);
+  if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
+  /* Out of memory: the next task shall find some. */
+  if (vm->outcome == TDM_FAILED && vm->out->n == 0) lua_gc(L, LUA_GCCOLLECT);
+}
+
+static void begin_task(tdml_vm *vm, tdm_task *t, tdm_buf *out) {
   vm->task = t;
   vm->out = out;
   vm->outcome = TDM_FAILED;
   vm->batch = NULL;
-  lua_pushvalue(L, 1);
-  if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
-    out->n = 0;
-    vm->outcome = TDM_FAILED;
-  }
-  enum tdm_why why = tdm_ctl_why(vm->ctl);
-  tdml_stop_tidy(vm);
-  if (why != TDM_WHY_NOT && vm->outcome == TDM_FAILED) finish_stopped(vm, why);
-  tidy(vm);
-  /* Out of memory: the next task shall find some. */
-  if (vm->outcome == TDM_FAILED && out->n == 0) lua_gc(L, LUA_GCCOLLECT);
+  vm->encoding = 0;
+}
+
+/* On top of another task, which goes on afterwards as if nothing had been; but
+ * for being told to end, if it was. */
+static enum tdm_state run_on_top(tdml_vm *vm, tdm_task *t, tdm_buf *out) {
+  const tdml_vm below = *vm;
+  lua_State *L = vm->next;
+  vm->next = NULL;
+  vm->depth++;
+  begin_task(vm, t, out);
+  vm->running = L;
+  run_on(vm, L);
+  enum tdm_state outcome = vm->outcome;
+  vm->depth--;
+  vm->task = below.task;
+  vm->out = below.out;
+  vm->outcome = below.outcome;
+  vm->batch = below.batch;
+  vm->encoding = below.encoding;
+  vm->running = below.running;
+  return outcome;
+}
+
+static enum tdm_state vm_run(void *arg, tdm_task *t, tdm_buf *out) {
+  tdml_vm *vm = arg;
+  if (vm->next != NULL) return run_on_top(vm, t, out);
+  begin_task(vm, t, out);
+  vm->running = vm->L;
+  run_on(vm, vm->L);
+  vm->running = vm->L;
   return vm->outcome;
+}
+
+/* They are kept by depth, each with the frame at index 1 of its stack. */
+void tdml_vm_need_next(lua_State *L, tdml_vm *vm) {
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 5, NULL);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &coroutines_key) != LUA_TTABLE) {
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &coroutines_key);
+    lua_replace(L, -2);
+  }
+  if (lua_rawgeti(L, top + 1, vm->depth + 1) != LUA_TTHREAD) {
+    lua_State *co = lua_newthread(L);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, top + 1, vm->depth + 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, vm);
+    lua_xmove(L, co, 1);
+  }
+  vm->next = lua_tothread(L, lua_gettop(L));
+  lua_settop(L, top);
 }
 
 /* --- making one --- */
@@ -189,6 +264,8 @@ static void push_frame(lua_State *L, tdml_vm *vm) {
   lua_newtable(L);
   lua_pushcfunction(L, tdml_keep_traceback);
   lua_pushcclosure(L, run_task, 3);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, vm);
 }
 
 static void set_search_path(lua_State *L, const char *field, int idx) {

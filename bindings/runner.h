@@ -16,6 +16,7 @@
 typedef struct tdml_recipe {
   size_t memory_limit; /* bytes of Lua heap; 0: none */
   int mode;            /* TDML_REFUSE_MT or TDML_DROP_MT */
+  double timeout;      /* seconds that a task may run; 0: no limit */
   size_t size;
   char bytes[]; /* message: path, cpath, preload, initializer, initargs */
 } tdml_recipe;
@@ -34,7 +35,15 @@ typedef struct tdml_vm {
   tdm_buf *out;
   enum tdm_state outcome;
   struct tdml_batch *batch; /* where a chunk stands, see chunk_run.c */
+  int encoding;             /* its result: what is called then may not wait */
+  /* of one that runs on top of another that waits */
+  lua_State *next; /* the coroutine that it will have, or NULL */
+  unsigned depth;  /* tasks that wait below the one that runs */
 } tdml_vm;
+
+/* Sees to it that one more task can run on top of the one that runs, on a
+ * coroutine of its own. May raise a memory error. */
+void tdml_vm_need_next(lua_State *L, tdml_vm *vm);
 
 extern const tdm_runner tdml_runner;
 

@@ -69,9 +69,11 @@ static void switch_to(tdml_vm *vm, lua_State *L) {
     lua_sethook(L, hook, TDML_ANY, 1);
 }
 
-void tdml_stop_tidy(tdml_vm *vm) {
-  if (lua_gethook(vm->L) == hook) lua_sethook(vm->L, NULL, 0, 0);
+void tdml_stop_tidy(lua_State *L) {
+  if (lua_gethook(L) == hook) lua_sethook(L, NULL, 0, 0);
 }
+
+void tdml_stop_recheck(tdml_vm *vm) { switch_to(vm, vm->running); }
 
 /* --- pcall and xpcall: they may not keep the error to themselves --- */
 

@@ -27,7 +27,10 @@ void tdml_stop_look_up(void *arg);
 /* Pushes the error of a run that shall end: kind "cancelled" or "timeout". */
 void tdml_push_stopped(lua_State *L, const struct tdml_vm *vm);
 
+/* The task that waited goes on: it shall hear of what it was told meanwhile. */
+void tdml_stop_recheck(struct tdml_vm *vm);
+
 /* No hook is left behind for the next task. */
-void tdml_stop_tidy(struct tdml_vm *vm);
+void tdml_stop_tidy(lua_State *L);
 
 #endif

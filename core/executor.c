@@ -5,6 +5,7 @@
 #include "error.h"
 #include "fork.h"
 #include "mem.h"
+#include "nest.h"
 #include "then.h"
 
 /* Between "tandem.cancelled() is true" and being stopped. */
@@ -37,6 +38,11 @@ static int is_full(tdm_executor *e) {
   return tdm_load_total(&e->queued) >= limit;
 }
 
+static void note_submitted(tdm_executor *e, uint32_t items) {
+  tdm_bump(&e->submitted, items);
+  if (e->account != NULL) tdm_bump(&e->account->submitted, items);
+}
+
 int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
   int err = refusal(e);
   if (err != TDM_OK) return err;
@@ -50,7 +56,7 @@ int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
   tdm_port *port = tdm_port_of(t);
   err = e->ops->submit(e, t, port->away, &port->submit_woke);
   if (err == TDM_OK) {
-    e->submitted += items;
+    note_submitted(e, items);
     return TDM_OK;
   }
   if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
@@ -67,7 +73,7 @@ int tdm_executor_reserve(tdm_executor *e, tdm_task *t) {
   t->queued = tdm_clock_now();
   t->marks |= TDM_RESERVED;
   tdm_port_sent(t);
-  e->submitted += t->items;
+  note_submitted(e, t->items);
   e->reserved++;
   return TDM_OK;
 }
@@ -98,18 +104,24 @@ int tdm_executor_run_here(tdm_executor *e, tdm_task *t) {
   t->executor = e;
   t->bytes_in = t->payload.n;
   t->queued = tdm_clock_now();
-  e->submitted += t->items;
+  note_submitted(e, t->items);
   tdm_port_sent(t);
   if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
   tdm_executor_prepare(e, w);
   tdm_time now = tdm_clock_now();
   tdm_executor_run(e, w, t, &now);
   tdm_port_deliver(t);
+  if (w->nest != NULL) tdm_nest_run_all(w->nest);
   return TDM_OK;
 }
 
+void tdm_executor_note_cancelled(tdm_executor *e, uint32_t items) {
+  tdm_bump(&e->cancelled, items);
+  if (e->account != NULL) tdm_bump(&e->account->withdrawn, items);
+}
+
 static void note_cancelled(tdm_executor *e, tdm_task *t) {
-  e->cancelled += t->items;
+  tdm_executor_note_cancelled(e, t->items);
   tdm_payload_fini(&t->payload);
   if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
 }
@@ -186,6 +198,17 @@ static void cancel_reserved(tdm_task *t, void *arg) {
   if (tdm_executor_try_cancel(t)) r->cancelled += t->items;
 }
 
+static size_t cancel_nested(tdm_executor *e) {
+  size_t n = 0;
+  if (e->ops->withdraw_nested == NULL) return 0;
+  for (tdm_task *t; (t = e->ops->withdraw_nested(e)) != NULL;) {
+    n += t->items;
+    tdm_add_total(&e->cancelled_before, (uint64_t)t->items);
+    tdm_port_deliver(t);
+  }
+  return n;
+}
+
 size_t tdm_executor_cancel_pending(tdm_executor *e) {
   size_t n = 0;
   if (tdm_executor_is_foreign(e)) return 0;
@@ -194,6 +217,7 @@ size_t tdm_executor_cancel_pending(tdm_executor *e) {
     tdm_slab_each(&e->port->slab, cancel_reserved, &r);
     n = r.cancelled;
   }
+  n += cancel_nested(e);
   tdm_task *t = e->ops->recall(e), *next;
   for (; t != NULL; t = next) {
     next = t->next;
@@ -284,6 +308,8 @@ int tdm_executor_prepare(tdm_executor *e, tdm_worker *w) {
 }
 
 static int claim(tdm_executor *e, tdm_task *t) {
+  /* From a nest it comes claimed. */
+  if (tdm_load_relaxed(&t->state) == TDM_RUNNING) return 1;
   if (!tdm_task_claim(t)) return 0;
   if (e->settings.queue_limit != 0) {
     tdm_sub_total(&e->queued, (size_t)1);

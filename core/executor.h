@@ -54,6 +54,10 @@ typedef struct tdm_executor_ops {
   /* Takes out all tasks that no worker has taken: a list linked by `next`. */
   tdm_task *(*recall)(tdm_executor *e);
 
+  /* Cancels a task that a task of the pool has submitted and nobody has taken,
+   * to be delivered; or NULL: there is none. NULL: there never is. */
+  tdm_task *(*withdraw_nested)(tdm_executor *e);
+
   int (*resize)(tdm_executor *e, unsigned n);
 
   /* `closing` was set: workers end once nothing is left to run. */
@@ -118,10 +122,11 @@ struct tdm_executor {
   unsigned fork_generation;
   tdm_time made;
   /* of the port's thread */
-  int closed;                    /* it takes no more tasks */
-  size_t reserved;               /* tasks that may yet come: see then.h */
-  uint64_t submitted, cancelled; /* items */
-  tdm_worker *caller;            /* runs what a full queue hands back */
+  int closed;      /* it takes no more tasks */
+  size_t reserved; /* tasks that may yet come: see then.h */
+  _Atomic(uint64_t) submitted, cancelled; /* items */
+  tdm_tally *account; /* where they are counted besides, or NULL */
+  tdm_worker *caller; /* runs what a full queue hands back */
   /* of all */
   atomic_int closing;  /* closed, and nothing is reserved */
   atomic_int visitors; /* threads of others that are handing on a task */
@@ -197,6 +202,9 @@ void tdm_executor_free(tdm_executor *e);
 
 /* Adds up what was done. */
 void tdm_executor_tally(tdm_executor *e, tdm_tally *sum);
+
+/* So many items were cancelled before they began. The port's thread. */
+void tdm_executor_note_cancelled(tdm_executor *e, uint32_t items);
 
 /* For the kinds: the parts that all share. */
 void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,

@@ -14,6 +14,7 @@
 
 enum tdm_rank {
   TDM_RANK_CREW = 1, /* who works, who sleeps */
+  TDM_RANK_NEST,     /* what waits in a nest */
   TDM_RANK_QUEUE,    /* what waits */
   TDM_RANK_HEAP,     /* what is mapped of shared memory; a leaf */
 };

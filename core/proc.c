@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "interrupt.h"
 #include "mem.h"
+#include "nest.h"
 #include "os.h"
 #include "ring.h"
 #include "zygote.h"
@@ -316,6 +317,12 @@ static void call_more(tdm_proc *w) {
   if (tdm_load_relaxed(&w->share->long_tasks)) call_one(w);
 }
 
+/* Has the task left some of its own behind? */
+static int has_nested(tdm_proc *w) {
+  tdm_nest *n = w->worker.nest;
+  return n != NULL && tdm_load_relaxed(&n->size) != 0;
+}
+
 /* Runs tasks until there is none at once: true, searching; or it has done its
  * share: false. */
 static int work(tdm_proc *w, int index) {
@@ -329,6 +336,13 @@ static int work(tdm_proc *w, int index) {
     consider_heir(w);
     int is_last = is_worn_out(w);
     deliver(w, (uint32_t)index, &searching);
+    if (has_nested(w)) {
+      if (searching) stop_searching(w);
+      searching = 0;
+      tdm_nest_run_all(w->worker.nest);
+      note_done(w);
+      now = tdm_clock_now();
+    }
     if (is_last) {
       hand_over(w);
       if (searching) stop_searching(w);

@@ -259,7 +259,7 @@ static void procs_kill(tdm_executor *e) {
   for (uint32_t i = 0; i < p->used_count; i++) {
     tdm_task *t = p->task[i];
     if (t == NULL || take_from_worker_locked(p, t) >= TDM_PLACES) continue;
-    e->cancelled += t->items;
+    tdm_executor_note_cancelled(e, t->items);
     tdm_settled_add(&cancelled, t);
   }
   for (unsigned i = 0; i < tdm_load_relaxed(&p->share->places); i++)

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "executor.h"
 #include "mem.h"
+#include "nest.h"
 
 typedef struct serial {
   tdm_executor base;
@@ -23,6 +24,7 @@ static int serial_submit(tdm_executor *e, tdm_task *t, size_t backlog,
   tdm_time now = s->worker.cpu_at;
   tdm_executor_run(e, &s->worker, t, &now);
   tdm_port_deliver(t);
+  if (s->worker.nest != NULL) tdm_nest_run_all(s->worker.nest);
   return TDM_OK;
 }
 

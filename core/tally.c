@@ -57,6 +57,8 @@ static void merge(tdm_histogram *to, tdm_histogram *from) {
 }
 
 void tdm_tally_merge(tdm_tally *to, tdm_tally *from) {
+  tdm_bump(&to->submitted, tdm_load_relaxed(&from->submitted));
+  tdm_bump(&to->withdrawn, tdm_load_relaxed(&from->withdrawn));
   tdm_bump(&to->taken, tdm_load_relaxed(&from->taken));
   tdm_bump(&to->done, tdm_load_relaxed(&from->done));
   tdm_bump(&to->failed, tdm_load_relaxed(&from->failed));

@@ -24,6 +24,8 @@ typedef struct tdm_histogram {
 } tdm_histogram;
 
 typedef struct tdm_tally {
+  /* items that tasks have submitted here, and withdrawn */
+  _Atomic(uint64_t) submitted, withdrawn;
   _Atomic(uint64_t) taken; /* claimed items */
   _Atomic(uint64_t) done, failed;
   _Atomic(uint64_t) stopped; /* cancelled while they ran */

@@ -190,7 +190,7 @@ int tdm_then_add(tdm_task *task, tdm_task *next, tdm_executor *e) {
 int tdm_then_try_cancel(tdm_task *t) {
   while (tdm_load_total(&t->state) == TDM_PASSING) sched_yield();
   if (!try_change(t, TDM_HELD, TDM_CANCELLED)) return 0;
-  t->executor->cancelled += t->items;
+  tdm_executor_note_cancelled(t->executor, t->items);
   tdm_payload_fini(&t->payload);
   return 1;
 }

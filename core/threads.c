@@ -25,6 +25,7 @@
 #include "keeper.h"
 #include "lock.h"
 #include "mem.h"
+#include "nest.h"
 #include "queue.h"
 #include "thread.h"
 
@@ -58,6 +59,8 @@ typedef struct member {
   struct member *above, *below; /* the stack of sleepers */
   int asleep;                   /* on that stack */
   int lost;                     /* given up in a run that does not end */
+  tdm_nest *nest;               /* what its tasks have submitted; or NULL */
+  tdm_task *waits_for;          /* what its task waits for, asleep */
 } member;
 
 struct threads {
@@ -74,12 +77,14 @@ struct threads {
   unsigned last_id;
   unsigned starting; /* of `alive`, those whose thread may yet fail to come */
   tdm_time start_after;
-  tdm_tally past;      /* of those who left */
-  tdm_keeper keeper;   /* of those who run for too long */
-  atomic_uint alive;   /* workers that have not decided to leave */
-  atomic_uint present; /* these, and those who are on their way out */
-  atomic_uint lost;    /* of these, those who were given up */
-  atomic_uint target;  /* max_workers */
+  tdm_tally past; /* of those who left */
+  tdm_nest_host nests;
+  tdm_nest *left_nests; /* of machines that are gone: tasks are yet to come */
+  tdm_keeper keeper;    /* of those who run for too long */
+  atomic_uint alive;    /* workers that have not decided to leave */
+  atomic_uint present;  /* these, and those who are on their way out */
+  atomic_uint lost;     /* of these, those who were given up */
+  atomic_uint target;   /* max_workers */
 };
 
 #define SEARCHING (UINT64_C(1) << 32)
@@ -90,13 +95,20 @@ struct threads {
 /* --- the queue ------------------------------------------------------------ */
 
 static int has_work(threads *p) {
-  return tdm_queue_size(&p->queue) != 0 || tdm_inbox_has(&p->inbox);
+  return tdm_queue_size(&p->queue) != 0 || tdm_inbox_has(&p->inbox) ||
+         tdm_load_total(&p->nests.pending) != 0;
 }
+
+static tdm_task *try_take_nested(threads *p);
 
 static int call_somebody(threads *p, size_t backlog);
 
+/* What tasks have submitted comes first: somebody waits for it, and it makes an
+ * end of what has begun. */
 static tdm_task *try_take(threads *p) {
   if (!has_work(p)) return NULL;
+  tdm_task *nested = try_take_nested(p);
+  if (nested != NULL) return nested;
   int emptied = 0;
   tdm_mutex_lock(&p->queue_lock);
   /* Looking into the inbox disturbs who submits, so not each time. */
@@ -130,6 +142,127 @@ static tdm_task *threads_recall(tdm_executor *e) {
   }
   tdm_mutex_unlock(&p->queue_lock);
   return list;
+}
+
+/* --- what tasks have submitted -------------------------------------------- */
+
+static threads *pool_of(tdm_nest_host *h) {
+  return (threads *)((char *)h - offsetof(threads, nests));
+}
+
+/* The oldest task of the first nest that has one. */
+static tdm_task *try_take_nested(threads *p) {
+  tdm_task *t = NULL;
+  if (tdm_load_total(&p->nests.pending) == 0) return NULL;
+  tdm_mutex_lock(&p->crew_lock);
+  for (member *m = p->members; m != NULL && t == NULL; m = m->next)
+    if (m->nest != NULL) t = tdm_nest_take(m->nest);
+  tdm_mutex_unlock(&p->crew_lock);
+  return t;
+}
+
+static tdm_task *threads_withdraw_nested(tdm_executor *e) {
+  threads *p = (threads *)e;
+  tdm_task *t = NULL;
+  if (tdm_load_total(&p->nests.pending) == 0) return NULL;
+  tdm_mutex_lock(&p->crew_lock);
+  for (member *m = p->members; m != NULL && t == NULL; m = m->next)
+    if (m->nest != NULL) t = tdm_nest_withdraw(m->nest);
+  tdm_mutex_unlock(&p->crew_lock);
+  return t;
+}
+
+/* The task of a worker's outermost run is for others to wait for. */
+static member *runner_of_locked(threads *p, const tdm_task *t) {
+  member *m = p->members;
+  while (m != NULL && tdm_load_relaxed(&m->worker.base_task) != t) m = m->next;
+  return m;
+}
+
+static int is_running(tdm_task *t) {
+  uint8_t state = tdm_load_total(&t->state);
+  return state == TDM_RUNNING || state == TDM_STOPPING;
+}
+
+/* Who waits for the task may wait for somebody who waits in his turn ...: as
+ * long as each of them does, and runs. 0: in the end for himself. */
+static int may_wait_locked(threads *p, tdm_worker *w, tdm_task *t, char *cycle,
+                           size_t size) {
+  char *at = cycle, *end = cycle + size;
+  for (unsigned i = tdm_load_relaxed(&p->alive); i-- > 0;) {
+    if (!is_running(t)) return 1;
+    member *m = runner_of_locked(p, t);
+    if (m == NULL || m->waits_for == NULL) return 1;
+    if (at < end)
+      at += snprintf(at, (size_t)(end - at), "%s -> ", t->func->label);
+    t = m->waits_for;
+    if (tdm_worker_explain_cycle(w, t, at, at < end ? (size_t)(end - at) : 0))
+      return 0;
+  }
+  return 1;
+}
+
+static member *member_of(tdm_worker *w) {
+  return (member *)((char *)w - offsetof(member, worker));
+}
+
+static int host_wait(tdm_nest_host *h, tdm_worker *w, tdm_task *t, char *cycle,
+                     size_t size) {
+  threads *p = pool_of(h);
+  int may = 1;
+  tdm_mutex_lock(&p->crew_lock);
+  if (t != NULL) may = may_wait_locked(p, w, t, cycle, size);
+  member_of(w)->waits_for = may ? t : NULL;
+  tdm_mutex_unlock(&p->crew_lock);
+  return may;
+}
+
+static void host_attach(tdm_nest_host *h, tdm_worker *w, tdm_nest *n) {
+  threads *p = pool_of(h);
+  tdm_mutex_lock(&p->crew_lock);
+  member_of(w)->nest = n;
+  tdm_mutex_unlock(&p->crew_lock);
+}
+
+static void host_call(tdm_nest_host *h) { call_somebody(pool_of(h), 1); }
+
+static void host_put(tdm_nest_host *h, tdm_task *t) {
+  threads *p = pool_of(h);
+  if (p->base.settings.queue_limit != 0)
+    tdm_add_total(&p->base.queued, (size_t)1);
+  put(p, t);
+  call_somebody(p, 1);
+}
+
+/* And frees those that can be by now. */
+static void sweep_nests(threads *p, tdm_nest *one_more) {
+  tdm_nest *kept = NULL, *n, *next;
+  tdm_mutex_lock(&p->crew_lock);
+  n = p->left_nests;
+  p->left_nests = NULL;
+  tdm_mutex_unlock(&p->crew_lock);
+  for (; n != NULL; n = next) {
+    next = n->next;
+    if (tdm_nest_try_free(n)) continue;
+    n->next = kept;
+    kept = n;
+  }
+  if (one_more != NULL) {
+    one_more->next = kept;
+    kept = one_more;
+  }
+  tdm_mutex_lock(&p->crew_lock);
+  while (kept != NULL) {
+    next = kept->next;
+    kept->next = p->left_nests;
+    p->left_nests = kept;
+    kept = next;
+  }
+  tdm_mutex_unlock(&p->crew_lock);
+}
+
+static void host_keep(tdm_nest_host *h, tdm_nest *n) {
+  sweep_nests(pool_of(h), n);
 }
 
 /* --- who sleeps ----------------------------------------------------------- */
@@ -439,6 +572,7 @@ static int hire_locked(threads *p, member *m) {
   tdm_worker_init(&m->worker, p->base.runner, ++p->last_id, p->base.ops->kind,
                   p->base.settings.name);
   m->worker.keeper = &p->keeper;
+  m->worker.ctl.nest_host = &p->nests;
   m->next = p->members;
   p->members = m;
   int err = tdm_thread_new(&m->thread, STACK_SIZE, member_main, m);
@@ -524,18 +658,19 @@ static tdm_task *give_up_locked(threads *p, member *m, uint64_t run) {
 static tdm_task *watch_locked(threads *p, member *m, tdm_time now,
                               tdm_time *next) {
   tdm_worker *w = &m->worker;
-  uint64_t run = tdm_load_acquire(&w->run);
+  uint64_t run = tdm_load_acquire(&w->run), ordered = tdm_worker_ordered(w);
   *next = TDM_FOREVER;
   if (run == 0 || run == TDM_LOST) return NULL;
-  if (tdm_load_total(&w->own_stop.order) >> 2 != run) {
+  if (ordered == 0) {
     enum tdm_why why;
-    *next =
-        tdm_executor_time_of(&p->base, tdm_load_relaxed(&w->deadline), &why);
+    *next = tdm_executor_time_of(&p->base, tdm_load_total(&w->deadline), &why);
     if (now < *next) return NULL;
-    tdm_stop_order(&w->own_stop, run, why);
+    ordered = tdm_load_total(why == TDM_WHY_TIMEOUT ? &w->deadline_run
+                                                    : &w->base_run);
+    tdm_stop_order(&w->own_stop, ordered, why);
   }
-  if (m->stopping != run) {
-    m->stopping = run;
+  if (m->stopping != ordered) {
+    m->stopping = ordered;
     m->stop_since = now;
   }
   if (now - m->stop_since > GRACE) return give_up_locked(p, m, run);
@@ -580,7 +715,10 @@ static int threads_try_stop(tdm_executor *e, tdm_task *t) {
   for (member *m = p->members; m != NULL; m = m->next) {
     uint64_t run = tdm_load_acquire(&m->worker.run);
     if (run == 0 || run == TDM_LOST) continue;
-    if (tdm_load_relaxed(&m->worker.task) == t) order_locked(m, run);
+    if (tdm_load_relaxed(&m->worker.base_task) == t)
+      order_locked(m, tdm_load_total(&m->worker.base_run));
+    else if (tdm_load_relaxed(&m->worker.task) == t)
+      order_locked(m, run);
   }
   tdm_mutex_unlock(&p->crew_lock);
   tdm_keeper_look_by(&p->keeper, 0);
@@ -644,6 +782,7 @@ static void threads_free(tdm_executor *e) {
   threads *p = (threads *)e;
   tdm_keeper_end(&p->keeper);
   reap(p);
+  sweep_nests(p, NULL);
   tdm_mutex_fini(&p->queue_lock);
   tdm_mutex_fini(&p->crew_lock);
   tdm_mem_free(p);
@@ -678,6 +817,7 @@ static const tdm_executor_ops threads_ops = {
     .kind = "thread",
     .submit = threads_submit,
     .recall = threads_recall,
+    .withdraw_nested = threads_withdraw_nested,
     .resize = threads_resize,
     .close = threads_close,
     .interrupt = threads_interrupt,
@@ -699,6 +839,12 @@ int tdm_threads_new(const tdm_settings *settings, const tdm_runner *r,
   if (tdm_mutex_init(&p->crew_lock, TDM_RANK_CREW) != TDM_OK) goto no_crew;
   tdm_executor_init(&p->base, &threads_ops, settings, r, port);
   p->base.recipe = recipe;
+  p->nests = (tdm_nest_host){.pool = &p->base,
+                             .attach = host_attach,
+                             .call = host_call,
+                             .put = host_put,
+                             .keep = host_keep,
+                             .wait = host_wait};
   p->keeper.look = watch_all;
   p->keeper.arg = p;
   p->cpus = (unsigned)tdm_cpu_count();

@@ -15,6 +15,14 @@
 #define SHORT (100 * INT64_C(1000))
 #define STALE (1000 * INT64_C(1000))
 
+/* C stack that runs on top of each other may take, so that what is left is
+ * enough for what Lua allows one: of the stacks that threads.c gives. */
+#ifdef TDM_DEBUG
+#define TDM_DEEP ((ptrdiff_t)2048 * 1024)
+#else
+#define TDM_DEEP ((ptrdiff_t)400 * 1024)
+#endif
+
 void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
                      const char *pool_kind, const char *pool_name) {
   memset(w, 0, sizeof *w);
@@ -105,6 +113,32 @@ static void copy_call(tdm_worker *w, tdm_task *t) {
   tdm_store_relaxed(&c->state, (uint8_t)TDM_RUNNING);
 }
 
+/* Of several runs on top of each other the earliest deadline counts. */
+static void set_deadline(tdm_worker *w, uint64_t run, double limit,
+                         tdm_time now) {
+  tdm_time own = limit > 0 ? tdm_clock_after(now, limit) : 0;
+  tdm_time outer = w->ctl.outer != NULL ? w->ctl.outer->deadline : 0;
+  if (outer != 0 && (own == 0 || outer <= own)) return;
+  tdm_store_total(&w->deadline_run, run);
+  tdm_store_total(&w->deadline, own);
+  if (own != 0 && w->keeper != NULL) tdm_keeper_look_by(w->keeper, own);
+}
+
+static void begin_outermost(tdm_worker *w, tdm_task *t, uint64_t run) {
+  char here;
+  w->bottom = &here; /* cppcheck-suppress autoVariables ; only its address */
+  tdm_store_relaxed(&w->base_task, t);
+  tdm_store_total(&w->base_run, run);
+  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
+  tdm_interrupt_here(&w->look_up);
+}
+
+/* Who stops a task first changes its state, then looks for its run. */
+static void heed_state(tdm_worker *w, tdm_task *t) {
+  if (tdm_load_total(&t->state) == TDM_STOPPING)
+    tdm_stop_order(w->ctl.stop, w->ctl.run, TDM_WHY_CANCEL);
+}
+
 /* From here to end_run the world may tell this run to end. */
 static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   double limit = t->limit;
@@ -112,31 +146,27 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   w->ctl.run = run;
   w->ctl.limit = limit;
   w->ctl.task = &w->call;
-  tdm_store_relaxed(&w->deadline, limit > 0 ? tdm_clock_after(now, limit) : 0);
   tdm_store_relaxed(&w->task, t);
-  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
-  tdm_interrupt_here(&w->look_up);
-  /* Who stops the task first changes its state, then looks for its run. */
+  if (w->ctl.outer == NULL) begin_outermost(w, t, run);
   tdm_store_total(&w->run, run);
-  if (tdm_load_total(&t->state) == TDM_STOPPING)
-    tdm_stop_order(w->ctl.stop, run, TDM_WHY_CANCEL);
+  heed_state(w, t);
   if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
-  if (limit > 0 && w->keeper != NULL)
-    tdm_keeper_look_by(w->keeper, tdm_load_relaxed(&w->deadline));
+  set_deadline(w, run, limit, now);
 }
 
 /* False: the run was given up. */
 static int end_run(tdm_worker *w) {
+  const tdm_frame *outer = w->ctl.outer;
   uint64_t run = w->ctl.run;
-  tdm_interrupt_here(NULL);
+  if (outer == NULL) tdm_interrupt_here(NULL);
   w->ctl.task = NULL;
   w->ctl.run = 0;
   tdm_payload_fini(&w->call.payload);
-  return tdm_cas_total(&w->run, &run, UINT64_C(0));
+  return tdm_cas_total(&w->run, &run, outer != NULL ? outer->run : 0);
 }
 
 tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run) {
-  tdm_task *t = tdm_load_relaxed(&w->task);
+  tdm_task *t = tdm_load_relaxed(&w->base_task);
   return tdm_cas_total(&w->run, &run, TDM_LOST) ? t : NULL;
 }
 
@@ -153,7 +183,8 @@ tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run,
   tdm_store_release(&w->now, t->func);
   begin_run(w, t, run, now);
   enum tdm_state outcome = w->runner->run(w->vm, &w->call, &w->out);
-  if (!end_run(w)) return 0;
+  /* What was submitted in this machine is its own in any case. */
+  if (!end_run(w) && w->ctl.outer == NULL) return 0;
   t->failed = w->call.failed;
   tdm_store_relaxed(&w->now, (tdm_func *)NULL);
   now = tdm_clock_now();
@@ -162,6 +193,118 @@ tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run,
   tdm_bump(&w->tasks, t->items);
   settle(w, t, outcome);
   return now;
+}
+
+/* --- one on top of another ------------------------------------------------ */
+
+static void push_frame(tdm_worker *w, tdm_frame *f) {
+  *f = (tdm_frame){
+      .outer = w->ctl.outer,
+      .run = w->ctl.run,
+      .deadline_run = tdm_load_relaxed(&w->deadline_run),
+      .limit = w->ctl.limit,
+      .call = w->call,
+      .task = tdm_load_relaxed(&w->task),
+      .deadline = tdm_load_relaxed(&w->deadline),
+      .since = tdm_load_relaxed(&w->since),
+      .now = tdm_load_relaxed(&w->now),
+      .out = w->out,
+  };
+  w->out = (tdm_buf){.heap = f->out.heap};
+  w->ctl.outer = f;
+}
+
+static void pop_frame(tdm_worker *w, const tdm_frame *f) {
+  tdm_buf_fini(&w->out);
+  w->out = f->out;
+  w->call = f->call;
+  w->ctl.outer = f->outer;
+  w->ctl.limit = f->limit;
+  w->ctl.task = &w->call;
+  tdm_store_relaxed(&w->task, f->task);
+  tdm_store_relaxed(&w->since, f->since);
+  tdm_store_release(&w->now, f->now);
+  w->ctl.run = f->run;
+  tdm_store_total(&w->deadline_run, f->deadline_run);
+  tdm_store_total(&w->deadline, f->deadline);
+  heed_state(w, f->task);
+}
+
+/* Numbers of a kind that a pool does not give. */
+#define OWN_NUMBER (UINT64_C(1) << 61)
+
+static void run_numbered(tdm_worker *w, tdm_task *t) {
+  tdm_worker_run(w, t, OWN_NUMBER | ++w->runs, tdm_clock_now());
+}
+
+void tdm_worker_run_inside(tdm_worker *w, tdm_task *t) {
+  tdm_frame f;
+  if (w->ctl.task == NULL) {
+    run_numbered(w, t);
+    return;
+  }
+  push_frame(w, &f);
+  run_numbered(w, t);
+  pop_frame(w, &f);
+}
+
+int tdm_worker_is_deep(const tdm_worker *w) {
+  char here;
+  ptrdiff_t used = w->bottom - &here;
+  return (used < 0 ? -used : used) > TDM_DEEP;
+}
+
+static int is_inside(const tdm_worker *w, const tdm_task *t) {
+  if (tdm_load_relaxed(&w->task) == t) return 1;
+  for (const tdm_frame *f = w->ctl.outer; f != NULL; f = f->outer)
+    if (f->task == t) return 1;
+  return 0;
+}
+
+static void put_name(char **at, const char *end, const tdm_func *f) {
+  if (*at >= end) return;
+  int n = snprintf(*at, (size_t)(end - *at), "%s -> ", f->label);
+  *at += n < 0 ? 0 : n;
+}
+
+/* From the task up to whoever waits for it; by recursion in that order, and not
+ * deeper than fits. */
+static void put_names(const tdm_frame *f, const tdm_task *t, char **at,
+                      const char *end) {
+  if (f == NULL) return;
+  if (f->task != t) put_names(f->outer, t, at, end);
+  put_name(at, end, f->call.func);
+}
+
+int tdm_worker_explain_cycle(tdm_worker *w, const tdm_task *t, char *cycle,
+                             size_t size) {
+  char *at = cycle;
+  if (!is_inside(w, t)) return 0;
+  if (tdm_load_relaxed(&w->task) != t)
+    put_names(w->ctl.outer, t, &at, cycle + size);
+  put_name(&at, cycle + size, w->call.func);
+  if (at < cycle + size)
+    snprintf(at, (size_t)(cycle + size - at), "%s", t->func->label);
+  return 1;
+}
+
+int tdm_worker_try_stop_inside(tdm_worker *w, tdm_task *t) {
+  if (!is_inside(w, t) || !tdm_task_try_stop(t)) return 0;
+  uint64_t run = w->ctl.run;
+  for (const tdm_frame *f = w->ctl.outer; f != NULL; f = f->outer)
+    if (f->task == t) run = f->run;
+  tdm_stop_order(w->ctl.stop, run, TDM_WHY_CANCEL);
+  w->runner->interrupt(w->vm);
+  return 1;
+}
+
+uint64_t tdm_worker_ordered(tdm_worker *w) {
+  uint64_t run = tdm_load_total(&w->ctl.stop->order) >> 2;
+  if (run == 0) return 0;
+  if (run == tdm_load_total(&w->run) || run == tdm_load_total(&w->base_run) ||
+      run == tdm_load_total(&w->deadline_run))
+    return run;
+  return 0;
 }
 
 void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why) {

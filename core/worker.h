@@ -47,12 +47,26 @@ typedef struct tdm_ctl {
   double limit;    /* seconds that it may run; 0: as long as it likes */
   unsigned worker; /* from 1 */
   const char *pool_kind, *pool_name;
+  struct tdm_frame *outer;         /* what waits below the task that runs */
+  struct tdm_nest_host *nest_host; /* see nest.h; or NULL */
   int print_lock;       /* a file to lock while other processes print, or -1 */
   const tdm_task *task; /* the call that runs; the worker's own thread only */
 } tdm_ctl;
 
 /* The run of a worker that has been given up: its task is another's. */
 #define TDM_LOST UINT64_MAX
+
+/* A run that waits while another goes on on top of it, in the same thread: all
+ * that the worker says of its run. */
+typedef struct tdm_frame {
+  struct tdm_frame *outer;
+  uint64_t run, deadline_run;
+  double limit;
+  tdm_task call, *task;
+  tdm_time deadline, since;
+  tdm_func *now;
+  tdm_buf out;
+} tdm_frame;
 
 typedef struct tdm_worker {
   tdm_ctl ctl;
@@ -65,14 +79,21 @@ typedef struct tdm_worker {
   tdm_keeper *keeper; /* who sees that runs have an end, or NULL */
   void *vm;           /* NULL: not open */
   tdm_buf out;
-  uint64_t tasks_in_vm; /* since the virtual machine was opened */
-  uint64_t runs;        /* numbers of runs that were given out */
+  struct tdm_nest *nest; /* what its tasks have submitted; or NULL */
+  const char *bottom;    /* of the stack, where the outermost run begins */
+  uint64_t tasks_in_vm;  /* since the virtual machine was opened */
+  uint64_t runs;         /* numbers of runs that were given out */
   /* CPU time: read rarely, extrapolated in between, see worker.c */
   tdm_time cpu, cpu_at;
   /* what it does now */
-  _Atomic(uint64_t) run;      /* its number; 0: nothing; or TDM_LOST */
-  _Atomic(tdm_task *) task;   /* of this run */
-  _Atomic(tdm_time) deadline; /* of this run; 0: none */
+  _Atomic(uint64_t) run;    /* its number; 0: nothing; or TDM_LOST */
+  _Atomic(tdm_task *) task; /* of this run */
+  /* the same of the outermost run, on top of which the others are */
+  _Atomic(uint64_t) base_run;
+  _Atomic(tdm_task *) base_task;
+  /* the next deadline of all these, 0 for none, and whose it is */
+  _Atomic(tdm_time) deadline;
+  _Atomic(uint64_t) deadline_run;
   _Atomic(tdm_func *) now;
   _Atomic(tdm_time) since;
   _Atomic(uint64_t) tasks;
@@ -97,8 +118,28 @@ void tdm_worker_fini(tdm_worker *w);
  * worker was given up, the task is no longer its own. */
 tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now);
 
-/* Gives up the run of this number, which does not end: its task is the
- * caller's, to be settled. NULL: it has ended. Any thread. */
+/* Runs a claimed task on top of the one that runs, if one does, to its outcome,
+ * as tdm_worker_run does. By a task of the worker, which waits. */
+void tdm_worker_run_inside(tdm_worker *w, tdm_task *t);
+
+/* Would one more run be too much for the C stack? By a task of the worker. */
+int tdm_worker_is_deep(const tdm_worker *w);
+
+/* Is the task on the worker's stack? Then who waits for it waits for itself,
+ * and `cycle` says in what way. By a task of the worker. */
+int tdm_worker_explain_cycle(tdm_worker *w, const tdm_task *t, char *cycle,
+                             size_t size);
+
+/* Tells a task on the worker's own stack to end. False: it is not there. */
+int tdm_worker_try_stop_inside(tdm_worker *w, tdm_task *t);
+
+/* Is something of what it runs told to end? The number of that run, or 0. Any
+ * thread. */
+uint64_t tdm_worker_ordered(tdm_worker *w);
+
+/* Gives up the run of this number, which does not end, and all below it: the
+ * task of the outermost one is the caller's, to be settled. NULL: it has ended.
+ * Any thread. */
 tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run);
 
 /* Settles a claimed task as failed with these bytes, without running it. */
@@ -126,12 +167,15 @@ void tdm_stop_ring(tdm_stop *s);
  * counts. Whoever calls it then interrupts the thread (interrupt.h). */
 void tdm_stop_order(tdm_stop *s, uint64_t run, enum tdm_why why);
 
-/* Shall the run that goes on here end at once? By the worker's own thread,
- * also in a signal handler. */
+/* Shall the run that goes on here end at once? It is cancelled with one that
+ * waits for it. By the worker's own thread, also in a signal handler. */
 static inline enum tdm_why tdm_ctl_why(const tdm_ctl *c) {
   uint64_t order = tdm_load_relaxed(&c->stop->order);
-  if (c->run == 0 || order >> 2 != c->run) return TDM_WHY_NOT;
-  return (enum tdm_why)(order & 3);
+  if (c->run == 0 || order == 0) return TDM_WHY_NOT;
+  if (order >> 2 == c->run) return (enum tdm_why)(order & 3);
+  for (const tdm_frame *f = c->outer; f != NULL; f = f->outer)
+    if (order >> 2 == f->run) return TDM_WHY_CANCEL;
+  return TDM_WHY_NOT;
 }
 
 #endif

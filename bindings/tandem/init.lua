@@ -53,6 +53,13 @@ tandem.fileno = core.fileno
 -- @function current
 tandem.current = core.current
 
+--- The pool that runs this task: what it submits there may be waited for, also
+-- with one worker, as whoever waits runs it. Only its maker can shut it down or
+-- resize it.
+-- @treturn ?pool nil outside of a task
+-- @function pool
+tandem.pool = later("tandem.pool", "around")
+
 --- Shall this task end soon? A long task asks now and then.
 -- @treturn boolean
 -- @function cancelled

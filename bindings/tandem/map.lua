@@ -230,14 +230,16 @@ function policy:next_chunk()
   return entry.future, entry.first
 end
 
---- Cancels what has not started; the map is at its end.
+--- Cancels what has not started; the map is at its end. Within a task that is
+-- told to end its items are told as well.
 function policy:give_up()
+  local mode = core.cancelled() and "interrupt" or "pending"
   if self.closed then return end
   self.closed = true
   self.source:close()
   local entry = self.head
   while entry do
-    entry.future:cancel()
+    entry.future:cancel(mode)
     entry = entry.after
   end
   if self.tell then self:tell(self.delivered, true) end

@@ -259,6 +259,9 @@ function methods:with(options)
   }, view)
 end
 
+--- The pool that runs this task, or nil.
+pools.around = core.pool_around
+
 --- Is this a view of a pool?
 function pools.is_view(v)
   return getmetatable(v) == view
@@ -309,6 +312,7 @@ end
 -- started, tells the rest to end, kills what does not (of processes), and lets
 -- the error go on.
 function core.pool_meta.__close(pool, err)
+  if core.is_around(pool) then return end
   core.close(pool)
   if err == nil then
     core.wait_over(pool)

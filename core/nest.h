@@ -1,0 +1,93 @@
+/* nest.h -- tasks that tasks submit to the pool that runs them.
+ *
+ * They wait in the nest of the worker that runs their submitter, not in the
+ * pool's queue: who waits for one of them there runs it itself, then and there,
+ * on top of the task that waits. So one worker is enough for any depth, and a
+ * task is never held up by one that it does not wait for. Workers that find the
+ * queue empty take tasks from the nests of others, the oldest first.
+ *
+ * A nest is an executor whose port is that of the worker's own virtual machine.
+ * Where the pool has no worker that could take from it (a serial pool, a worker
+ * process) the worker itself runs what is left when its task is over.
+ *
+ * Owns:    its list; after tdm_nest_leave also port and functions, until all
+ *          tasks are home.
+ * Threads: as an executor: the worker's. take, withdraw, `size`: any.
+ * Locks:   NEST. Blocks: never, but to run a task.
+ */
+#ifndef TDM_NEST_H
+#define TDM_NEST_H
+
+#include "executor.h"
+#include "lock.h"
+
+typedef struct tdm_nest tdm_nest;
+
+/* What a pool whose workers take from each other's nests has for them. */
+typedef struct tdm_nest_host {
+  atomic_size_t pending; /* tasks in nests */
+  tdm_executor *pool;
+  /* Worker and nest belong together from now on; NULL: no longer. Nobody takes
+   * from the old one when it returns. */
+  void (*attach)(struct tdm_nest_host *h, tdm_worker *w, tdm_nest *n);
+  /* One more is pending. */
+  void (*call)(struct tdm_nest_host *h);
+  /* Takes over a pending task of a nest that goes, into the queue. */
+  void (*put)(struct tdm_nest_host *h, tdm_task *t);
+  /* Keeps a nest that has left until its tasks are home. */
+  void (*keep)(struct tdm_nest_host *h, tdm_nest *n);
+  /* The worker is about to sleep until the task ends, or NULL: no longer. What
+   * it would wait for in the end, itself, is written to `cycle`: then 0. */
+  int (*wait)(struct tdm_nest_host *h, tdm_worker *w, tdm_task *t, char *cycle,
+              size_t size);
+} tdm_nest_host;
+
+struct tdm_nest {
+  tdm_executor base;
+  tdm_worker *worker;
+  tdm_nest_host *host; /* NULL: nobody takes from here */
+  pthread_t thread;
+  tdm_keeper keeper; /* of time limits, where the pool has none of its own */
+  tdm_mutex lock;
+  tdm_task *first, *last; /* under the lock: linked by `next` and `child` */
+  atomic_size_t size;
+  tdm_nest *next; /* for who keeps it */
+  tdm_func *funcs;
+};
+
+/* The nest of the worker that runs here, with the port of its machine. TDM_OK
+ * or TDM_NOMEM. */
+int tdm_nest_new(tdm_worker *w, tdm_port *port, tdm_nest **out);
+
+/* The machine goes: frees nest, port and functions, now or when the last task
+ * has come home. */
+void tdm_nest_leave(tdm_nest *n, tdm_func *funcs);
+
+/* By who keeps it. True: it is freed. */
+int tdm_nest_try_free(tdm_nest *n);
+
+/* Is this executor a nest? */
+int tdm_nest_is(const tdm_executor *e);
+
+/* The pool that a nest is of, where that is in this process; else as it is. */
+tdm_executor *tdm_nest_pool(tdm_executor *e);
+
+/* Runs a task, the oldest for NULL, here and now, on top of what the worker
+ * runs. False: it is not pending here. */
+int tdm_nest_try_run(tdm_nest *n, tdm_task *t);
+
+/* Runs all, once the worker's task is over. */
+void tdm_nest_run_all(tdm_nest *n);
+
+/* Takes the oldest task, which is claimed; or NULL. */
+tdm_task *tdm_nest_take(tdm_nest *n);
+
+/* The same; it is CANCELLED, and is to be delivered. */
+tdm_task *tdm_nest_withdraw(tdm_nest *n);
+
+/* May the worker wait for the task? 0: it would wait for itself, in the way
+ * that `cycle` then says. Until tdm_nest_end_wait it counts as waiting. */
+int tdm_nest_try_wait(tdm_nest *n, tdm_task *t, char *cycle, size_t size);
+void tdm_nest_end_wait(tdm_nest *n);
+
+#endif
