@@ -504,6 +504,34 @@ static int future_info(lua_State *L) {
   return 1;
 }
 
+static void push_number(lua_State *L, uint64_t bits, int is_float) {
+  double x;
+  memcpy(&x, &bits, sizeof x);
+  if (is_float)
+    lua_pushnumber(L, (lua_Number)x);
+  else
+    lua_pushinteger(L, (lua_Integer)bits);
+}
+
+/* future:progress() -> done, total or nil, note or nil: what the task last
+ * said; nothing where it said nothing */
+static int future_progress(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  tdm_progress_view v;
+  look(L, t);
+  if (!tdm_executor_progress(t, &v)) return luaL_pushfail(L), 1;
+  push_number(L, v.done, v.kinds & TDM_PROGRESS_FLOAT_DONE);
+  if (v.kinds & TDM_PROGRESS_HAS_TOTAL)
+    push_number(L, v.total, v.kinds & TDM_PROGRESS_FLOAT_TOTAL);
+  else
+    lua_pushnil(L);
+  if (v.note[0] != '\0')
+    lua_pushstring(L, v.note);
+  else
+    lua_pushnil(L);
+  return 3;
+}
+
 static int future_tostring(lua_State *L) {
   tdm_task *t = testfuture(L, 1);
   if (t == NULL) {
@@ -535,15 +563,12 @@ static int future_gc(lua_State *L) {
 }
 
 void tdml_open_future(lua_State *L, tdml_client *c) {
-  static const luaL_Reg methods[] = {{"result", tdml_future_result},
-                                     {"wait", future_wait},
-                                     {"error", future_error},
-                                     {"status", future_status},
-                                     {"done", future_done},
-                                     {"cancel", future_cancel},
-                                     {"on_done", future_on_done},
-                                     {"info", future_info},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"result", tdml_future_result}, {"wait", future_wait},
+      {"error", future_error},        {"status", future_status},
+      {"done", future_done},          {"cancel", future_cancel},
+      {"on_done", future_on_done},    {"info", future_info},
+      {"progress", future_progress},  {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", future_tostring},
                                   {"__eq", future_eq},
                                   {"__newindex", future_newindex},

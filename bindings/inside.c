@@ -88,6 +88,35 @@ static int inside_cancelled(lua_State *L) {
   return 1;
 }
 
+static uint64_t bits_of(lua_State *L, int idx, unsigned float_kind,
+                        unsigned *kinds) {
+  if (lua_type(L, idx) != LUA_TNUMBER)
+    tdml_expected(L, idx, idx, "progress", "a number");
+  if (lua_isinteger(L, idx)) return (uint64_t)lua_tointeger(L, idx);
+  double x = (double)lua_tonumber(L, idx);
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  *kinds |= float_kind;
+  return bits;
+}
+
+/* tandem.progress(done, [total, [note]]): how far this task is, for
+ * future:progress. Outside of a task nobody asks. */
+static int inside_progress(lua_State *L) {
+  tdm_ctl *ctl = tdml_client_of(L)->ctl;
+  unsigned kinds = 0;
+  uint64_t done = bits_of(L, 1, TDM_PROGRESS_FLOAT_DONE, &kinds), total = 0;
+  if (!lua_isnoneornil(L, 2)) {
+    total = bits_of(L, 2, TDM_PROGRESS_FLOAT_TOTAL, &kinds);
+    kinds |= TDM_PROGRESS_HAS_TOTAL;
+  }
+  if (!lua_isnoneornil(L, 3) && lua_type(L, 3) != LUA_TSTRING)
+    return tdml_expected(L, 3, 3, "progress", "a string");
+  if (ctl != NULL && ctl->task != NULL)
+    tdm_progress_set(ctl->progress, done, total, kinds, lua_tostring(L, 3));
+  return 0;
+}
+
 /* In a state of the host: a call that waits, so callbacks run meanwhile. */
 static void sleep_outside(lua_State *L, tdml_client *c, tdm_time deadline) {
   tdm_park none = {0};
@@ -119,6 +148,7 @@ static int inside_sleep(lua_State *L) {
 void tdml_open_inside(lua_State *L) {
   static const luaL_Reg functions[] = {{"current", inside_current},
                                        {"cancelled", inside_cancelled},
+                                       {"progress", inside_progress},
                                        {"sleep", inside_sleep},
                                        {NULL, NULL}};
   tdml_register(L, functions);

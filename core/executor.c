@@ -181,6 +181,14 @@ enum tdm_state tdm_executor_state(tdm_task *t) {
   return state;
 }
 
+int tdm_executor_progress(tdm_task *t, tdm_progress_view *view) {
+  const tdm_progress_view *last = tdm_port_reported(t);
+  tdm_executor *e = executor_of(t);
+  if (last != NULL) *view = *last;
+  if (last != NULL) return 1;
+  return e != NULL && e->ops->progress != NULL && e->ops->progress(e, t, view);
+}
+
 int tdm_executor_try_interrupt(tdm_task *t) {
   tdm_executor *e = executor_of(t);
   if (tdm_executor_try_cancel(t)) return 1;

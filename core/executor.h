@@ -108,6 +108,9 @@ typedef struct tdm_executor_ops {
   /* How many tasks are pending, at most `enough`. */
   size_t (*pending)(tdm_executor *e, size_t enough);
 
+  /* What a task that is away says of its progress. False: nothing. */
+  int (*progress)(tdm_executor *e, tdm_task *t, tdm_progress_view *view);
+
   /* Something waits for the task's end: it shall be heard of without the
    * port's thread. */
   void (*expect_then)(tdm_executor *e, tdm_task *t);
@@ -178,6 +181,9 @@ int tdm_executor_try_interrupt(tdm_task *t);
 
 /* The state of a task, as far as it can be known here. */
 enum tdm_state tdm_executor_state(tdm_task *t);
+
+/* What a task has said of its progress. False: nothing. */
+int tdm_executor_progress(tdm_task *t, tdm_progress_view *view);
 
 /* Cancels all tasks of this executor that have not started; how many items. */
 size_t tdm_executor_cancel_pending(tdm_executor *e);

@@ -181,6 +181,13 @@ static int nest_try_stop(tdm_executor *e, tdm_task *t) {
   return n->host->pool->ops->try_stop(n->host->pool, t);
 }
 
+static int nest_progress(tdm_executor *e, tdm_task *t,
+                         tdm_progress_view *view) {
+  tdm_nest *n = nest_of(e);
+  if (n->host == NULL) return 0;
+  return n->host->pool->ops->progress(n->host->pool, t, view);
+}
+
 /* By the keeper of a worker process: see threads.c for that of a pool. */
 #define AGAIN_AFTER (2 * INT64_C(1000000))
 
@@ -210,7 +217,7 @@ static int nest_keep_time(tdm_executor *e) {
   .submit = nest_submit, .recall = nest_recall, .resize = nest_resize,   \
   .close = do_nothing, .interrupt = do_nothing, .is_over = nest_is_over, \
   .free = do_nothing, .workers = nest_workers, .tally = nest_tally,      \
-  .try_cancel = nest_try_cancel
+  .try_cancel = nest_try_cancel, .progress = nest_progress
 
 /* A serial pool cannot stop what runs in the submitter's own thread. */
 static const tdm_executor_ops nest_ops[3] = {

@@ -16,6 +16,7 @@ tdm_port *tdm_port_new(void) {
   atomic_init(&p->bell, &p->own_bell);
   p->bell_memory = -1;
   p->ready_last = &p->ready;
+  p->reported_last = &p->reported;
   return p;
 }
 
@@ -43,6 +44,7 @@ tdm_task *tdm_port_new_task(tdm_port *p) {
 
 static void free_if_unused(tdm_task *t) {
   if (t->handles != 0 || (t->marks & (TDM_AWAY | TDM_WATCHED))) return;
+  if (t->marks & TDM_REPORTED) tdm_mem_free(t->next);
   tdm_payload_fini(&t->payload);
   tdm_slab_free(tdm_slab_of(t), t);
 }
@@ -78,8 +80,68 @@ void tdm_port_settle(tdm_task *t) {
   }
 }
 
+/* --- what tasks said of their progress --- */
+
+void tdm_port_report(tdm_task *t, tdm_progress *progress) {
+  tdm_port *p = tdm_port_of(t);
+  tdm_report_home *r = tdm_mem_new(sizeof *r);
+  if (r == NULL) return;
+  if (!tdm_progress_get(progress, &r->view)) {
+    tdm_mem_free(r);
+    return;
+  }
+  r->task = t;
+  r->next = tdm_load_relaxed(&p->reports);
+  while (!tdm_cas_total(&p->reports, &r->next, r)) continue;
+}
+
+static tdm_report_home *unlink_report(tdm_port *p, const tdm_task *t) {
+  tdm_report_home **at = &p->reported, *r;
+  while ((*at)->task != t) at = &(*at)->next;
+  r = *at;
+  *at = r->next;
+  if (p->reported_last == &r->next) p->reported_last = at;
+  return r;
+}
+
+/* A task that is run again reports again. */
+static void note_report(tdm_port *p, tdm_report_home *r) {
+  if (r->task->marks & TDM_REPORTED) tdm_mem_free(unlink_report(p, r->task));
+  r->task->marks |= TDM_REPORTED;
+  r->next = NULL;
+  *p->reported_last = r;
+  p->reported_last = &r->next;
+}
+
+static void take_reports(tdm_port *p) {
+  tdm_report_home *list = NULL, *r, *next;
+  if (tdm_load_total(&p->reports) == NULL) return;
+  r = tdm_swap_total(&p->reports, (tdm_report_home *)NULL);
+  for (; r != NULL; r = next) {
+    next = r->next;
+    r->next = list;
+    list = r;
+  }
+  for (; list != NULL; list = next) {
+    next = list->next;
+    note_report(p, list);
+  }
+}
+
+/* From now on it lies where the task's link was. They are in the order in which
+ * the tasks come, so that each is found at once. */
+static void keep_report(tdm_port *p, tdm_task *t) {
+  t->next = (tdm_task *)(void *)unlink_report(p, t);
+}
+
+const tdm_progress_view *tdm_port_reported(const tdm_task *t) {
+  if (!(t->marks & TDM_REPORTED) || (t->marks & TDM_AWAY)) return NULL;
+  return &((const tdm_report_home *)(const void *)t->next)->view;
+}
+
 static void came_back(tdm_task *t) {
   tdm_port_unsent(t);
+  if (t->marks & TDM_REPORTED) keep_report(tdm_port_of(t), t);
   if (t->marks & TDM_RESERVED) tdm_then_return(t);
   tdm_port_settle(t);
   if (tdm_then_has(t)) tdm_then_pass(t, 1);
@@ -107,7 +169,10 @@ void tdm_port_remove_source(tdm_port *p, tdm_source *s) {
 size_t tdm_port_drain(tdm_port *p) {
   size_t n = 0;
   for (tdm_source *s = p->sources; s != NULL; s = s->next) s->collect(s);
-  for (tdm_task *t = tdm_inbox_take(&p->back), *next; t != NULL; t = next) {
+  tdm_task *t = tdm_inbox_take(&p->back), *next;
+  /* Only now: the report of each of them has come before it. */
+  take_reports(p);
+  for (; t != NULL; t = next) {
     next = t->next;
     came_back(t);
     n++;

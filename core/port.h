@@ -22,6 +22,7 @@
 
 #include "bell.h"
 #include "inbox.h"
+#include "progress.h"
 #include "slab.h"
 #include "task.h"
 
@@ -31,9 +32,17 @@ typedef struct tdm_source {
   void (*collect)(struct tdm_source *s); /* delivers what is there */
 } tdm_source;
 
+/* The last that a task said of its progress, on its way home before it. */
+typedef struct tdm_report_home {
+  struct tdm_report_home *next;
+  tdm_task *task;
+  tdm_progress_view view;
+} tdm_report_home;
+
 typedef struct tdm_port {
   /* workers push here */
   alignas(64) tdm_inbox back;
+  _Atomic(tdm_report_home *) reports;
   /* where the port's thread waits: own_bell, or one that processes share */
   alignas(64) _Atomic(tdm_bell *) bell;
   tdm_bell own_bell;
@@ -46,6 +55,8 @@ typedef struct tdm_port {
   size_t watched;  /* tasks marked TDM_WATCHED, not yet ready */
   tdm_task *ready; /* settled and watched, in order of settling */
   tdm_task **ready_last;
+  tdm_report_home *reported; /* of tasks that are about to come home */
+  tdm_report_home **reported_last;
   int submit_woke; /* the last submit had to wake a worker */
 } tdm_port;
 
@@ -96,6 +107,13 @@ int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
 /* By a worker: the task goes home. It is no longer the worker's. True if the
  * port's thread had taken all that came before: it seems to be waiting. */
 int tdm_port_deliver(tdm_task *t);
+
+/* By a worker, before it delivers the task: what it said last. For want of
+ * memory that is forgotten. */
+void tdm_port_report(tdm_task *t, tdm_progress *p);
+
+/* What a task that is at home said last, or NULL. */
+const tdm_progress_view *tdm_port_reported(const tdm_task *t);
 
 /* By a worker: wakes the port's thread, whatever it waits for. */
 void tdm_port_nudge(tdm_port *p);

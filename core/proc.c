@@ -234,6 +234,7 @@ static tdm_time run(tdm_proc *w, tdm_slot *slot, tdm_time now) {
     tdm_store_total(&w->place->stop.cancelled, 1);
   tdm_fault();
   tdm_buf_use_heap(&w->worker.out, w->heap);
+  w->worker.shared = &slot->progress;
   tdm_store_relaxed(&w->place->since, now);
   tdm_store_total(&slot->started, now);
   tdm_fault();
@@ -242,6 +243,7 @@ static tdm_time run(tdm_proc *w, tdm_slot *slot, tdm_time now) {
     now = tdm_worker_run(&w->worker, &t, tdm_claim_run(slot->claim), now);
   else
     tdm_worker_refuse(&w->worker, &t, &out_of_memory);
+  w->worker.shared = NULL;
   tdm_fault();
   if (slot->in.block != 0) tdm_heap_look_away(w->heap, slot->in.block);
   answer(w, slot, &t);

@@ -296,6 +296,17 @@ static size_t procs_pending(tdm_executor *e, size_t enough) {
   return n;
 }
 
+static int procs_progress(tdm_executor *e, tdm_task *t,
+                          tdm_progress_view *view) {
+  tdm_procs *p = tdm_procs_of(e);
+  int said = 0;
+  tdm_mutex_lock(&p->lock);
+  if (t->worker != 0 && tdm_load_relaxed(&t->state) <= TDM_STOPPING)
+    said = tdm_progress_get(&p->share->slots[t->worker - 1u].progress, view);
+  tdm_mutex_unlock(&p->lock);
+  return said;
+}
+
 /* Our manager takes its result in when the port's thread is busy. */
 static void procs_expect_then(tdm_executor *e, tdm_task *t) {
   tdm_procs *p = tdm_procs_of(e);
@@ -460,6 +471,7 @@ static const tdm_executor_ops procs_ops = {
     .kill = procs_kill,
     .look = procs_look,
     .pending = procs_pending,
+    .progress = procs_progress,
     .expect_then = procs_expect_then,
 };
 

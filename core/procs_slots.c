@@ -82,6 +82,9 @@ static uint32_t func_block(tdm_procs *p, const tdm_func *f) {
 static uint32_t slot_of(const tdm_task *t) { return (uint32_t)t->worker - 1u; }
 
 static void free_slot(tdm_procs *p, uint32_t i) {
+  tdm_progress *progress = &p->share->slots[i].progress;
+  if (tdm_load_relaxed(&progress->version) != 0 && p->task[i] != NULL)
+    tdm_port_report(p->task[i], progress);
   if (p->lent[i] != 0) tdm_heap_free(p->heap, p->lent[i]);
   p->lent[i] = 0;
   if (p->task[i] != NULL) p->task[i]->worker = 0;
@@ -121,6 +124,7 @@ static int fill_slot(tdm_procs *p, uint32_t i, const tdm_task *t) {
   slot->job = t->job;
   slot->attempt = t->attempt;
   slot->limit = t->limit;
+  tdm_progress_clear(&slot->progress);
   tdm_store_relaxed(&slot->tell, (uint8_t)tdm_then_has((tdm_task *)t));
   slot->queued = t->queued;
   tdm_store_relaxed(&slot->started, (tdm_time)0);

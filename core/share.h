@@ -52,7 +52,8 @@ typedef struct tdm_slot {
   tdm_time queued, finished;
   _Atomic(tdm_time) started; /* 0: no code of the task has run */
   tdm_ref in, out;
-  char bytes[128];
+  tdm_progress progress;
+  char bytes[120];
 } tdm_slot;
 
 typedef struct tdm_shared_func {
@@ -118,7 +119,7 @@ typedef struct tdm_share {
   tdm_heap_share heap;
 } tdm_share;
 
-_Static_assert(sizeof(tdm_slot) == 256, "four cache lines");
+_Static_assert(sizeof(tdm_slot) == 384, "six cache lines");
 
 /* How much of the file it takes, in whole segments of the heap. */
 #define TDM_SHARE_SIZE                                             \

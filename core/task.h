@@ -55,10 +55,11 @@ typedef struct tdm_payload {
 
 /* The port's marks. Only its own thread reads or writes them. */
 enum tdm_mark {
-  TDM_AWAY = 1,     /* an executor has the task */
-  TDM_SETTLED = 2,  /* the state is final and known here */
-  TDM_WATCHED = 4,  /* a callback waits for it, or it is on the ready list */
-  TDM_RESERVED = 8, /* its executor knows that it may yet come: see then.h */
+  TDM_AWAY = 1,      /* an executor has the task */
+  TDM_SETTLED = 2,   /* the state is final and known here */
+  TDM_WATCHED = 4,   /* a callback waits for it, or it is on the ready list */
+  TDM_REPORTED = 16, /* what it said of its progress is at `next`, at home */
+  TDM_RESERVED = 8,  /* its executor knows that it may yet come: see then.h */
 };
 
 typedef struct tdm_task {

@@ -768,6 +768,18 @@ static void threads_interrupt(tdm_executor *e) {
   if (is_kept) tdm_keeper_look_by(&p->keeper, 0);
 }
 
+static int threads_progress(tdm_executor *e, tdm_task *t,
+                            tdm_progress_view *view) {
+  threads *p = (threads *)e;
+  int said = 0;
+  tdm_mutex_lock(&p->crew_lock);
+  member *m = runner_of_locked(p, t);
+  if (m != NULL && tdm_load_total(&m->worker.run) != 0)
+    said = tdm_progress_get(&m->worker.progress, view);
+  tdm_mutex_unlock(&p->crew_lock);
+  return said;
+}
+
 static int threads_is_over(tdm_executor *e) {
   threads *p = (threads *)e;
   return tdm_load_total(&e->closing) &&
@@ -825,6 +837,7 @@ static const tdm_executor_ops threads_ops = {
     .free = threads_free,
     .workers = threads_workers,
     .tally = threads_tally,
+    .progress = threads_progress,
     .lost = threads_lost,
     .try_stop = threads_try_stop,
     .keep_time = threads_keep_time,

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "interrupt.h"
 #include "os.h"
+#include "port.h"
 
 /* Reading the thread's CPU clock is a system call, too dear for each task. A
  * worker that does not sleep burns CPU all the time, so between two readings
@@ -146,6 +147,9 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   w->ctl.run = run;
   w->ctl.limit = limit;
   w->ctl.task = &w->call;
+  if (w->ctl.outer == NULL)
+    w->ctl.progress = w->shared != NULL ? w->shared : &w->progress;
+  tdm_progress_clear(w->ctl.progress);
   tdm_store_relaxed(&w->task, t);
   if (w->ctl.outer == NULL) begin_outermost(w, t, run);
   tdm_store_total(&w->run, run);
@@ -186,6 +190,9 @@ tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run,
   /* What was submitted in this machine is its own in any case. */
   if (!end_run(w) && w->ctl.outer == NULL) return 0;
   t->failed = w->call.failed;
+  if (w->ctl.progress != w->shared &&
+      tdm_load_relaxed(&w->ctl.progress->version) != 0)
+    tdm_port_report(t, w->ctl.progress);
   tdm_store_relaxed(&w->now, (tdm_func *)NULL);
   now = tdm_clock_now();
   t->finished = now;
@@ -209,7 +216,9 @@ static void push_frame(tdm_worker *w, tdm_frame *f) {
       .since = tdm_load_relaxed(&w->since),
       .now = tdm_load_relaxed(&w->now),
       .out = w->out,
+      .said = w->ctl.progress,
   };
+  w->ctl.progress = &f->progress;
   w->out = (tdm_buf){.heap = f->out.heap};
   w->ctl.outer = f;
 }
@@ -221,6 +230,7 @@ static void pop_frame(tdm_worker *w, const tdm_frame *f) {
   w->ctl.outer = f->outer;
   w->ctl.limit = f->limit;
   w->ctl.task = &w->call;
+  w->ctl.progress = f->said;
   tdm_store_relaxed(&w->task, f->task);
   tdm_store_relaxed(&w->since, f->since);
   tdm_store_release(&w->now, f->now);

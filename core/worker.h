@@ -11,6 +11,7 @@
 #include "interrupt.h"
 #include "keeper.h"
 #include "park.h"
+#include "progress.h"
 #include "runner.h"
 #include "tally.h"
 
@@ -51,6 +52,7 @@ typedef struct tdm_ctl {
   struct tdm_nest_host *nest_host; /* see nest.h; or NULL */
   int print_lock;       /* a file to lock while other processes print, or -1 */
   const tdm_task *task; /* the call that runs; the worker's own thread only */
+  tdm_progress *progress; /* where it says how far it is */
 } tdm_ctl;
 
 /* The run of a worker that has been given up: its task is another's. */
@@ -66,6 +68,8 @@ typedef struct tdm_frame {
   tdm_time deadline, since;
   tdm_func *now;
   tdm_buf out;
+  tdm_progress *said;    /* of the run that waits */
+  tdm_progress progress; /* of the one on top of it */
 } tdm_frame;
 
 typedef struct tdm_worker {
@@ -79,6 +83,8 @@ typedef struct tdm_worker {
   tdm_keeper *keeper; /* who sees that runs have an end, or NULL */
   void *vm;           /* NULL: not open */
   tdm_buf out;
+  tdm_progress progress;
+  tdm_progress *shared;  /* where others read it instead; or NULL */
   struct tdm_nest *nest; /* what its tasks have submitted; or NULL */
   const char *bottom;    /* of the stack, where the outermost run begins */
   uint64_t tasks_in_vm;  /* since the virtual machine was opened */

@@ -65,6 +65,15 @@ tandem.pool = later("tandem.pool", "around")
 -- @function cancelled
 tandem.cancelled = core.cancelled
 
+--- Says how far this task is, for `future:progress` and the bar of a map. Cheap
+-- enough for an inner loop.
+-- @tparam number done
+-- @tparam ?number total
+-- @tparam ?string note at most 39 bytes of it are kept; without one the last
+--   remains
+-- @function progress
+tandem.progress = core.progress
+
 --- Sleeps. In a task it raises an error of kind "cancelled" when the task is
 -- told to end.
 -- @tparam number seconds

@@ -77,6 +77,7 @@ local function new_policy(pool, job, task, items, options, view)
     finished = {}, -- unordered: chunks that are back
     delivered = 0, -- items given to the reader
     tell = progress.reporter(options.progress, items.total),
+    has_bar = options.progress == true,
   }, policy)
   -- Each item has a limit of its own: it travels alone.
   local limited = self.task_timeout or core.timeout(pool) > 0
@@ -162,6 +163,32 @@ function policy:time_left()
   return self.deadline and self.deadline - core.now()
 end
 
+--- What the items on their way say of their own progress, in items.
+function policy:partly_done()
+  local sum, entry = 0, self.head
+  for _ = 1, 2 * self.workers do
+    if not entry then break end
+    local done, total = entry.future:progress()
+    if total and total > 0 and not entry.future:done() then
+      sum = sum + math.min(math.max(done / total, 0), 1)
+    end
+    entry = entry.after
+  end
+  return sum
+end
+
+--- Waits for a chunk, and shows meanwhile how far it is.
+function policy:await(future)
+  if not self.has_bar then return future:wait(self:time_left()) end
+  repeat
+    local left = self:time_left()
+    local frame = math.min(left or progress.FRAME, progress.FRAME)
+    if future:wait(frame) then return true end
+    self:tell(self.delivered, false, self:partly_done())
+  until left and left <= 0
+  return false
+end
+
 function policy:raise_timeout()
   local err = core.new_error("timeout", ("map ran out of time with %d items "
     .. "on their way"):format(self.flying))
@@ -183,10 +210,8 @@ function policy:next_in_order()
   local entry = self.head
   local future = entry.future
   if not future:done() then
-    if self.ahead > 0 then
-      skip(entry, self.ahead).future:wait(self:time_left())
-    end
-    if not future:wait(self:time_left()) then self:raise_timeout() end
+    if self.ahead > 0 then self:await(skip(entry, self.ahead).future) end
+    if not self:await(future) then self:raise_timeout() end
   end
   return entry
 end
@@ -195,8 +220,14 @@ end
 function policy:next_finished()
   local finished = self.finished
   while #finished == 0 do
-    if not core.wait_any(self.deadline) and #finished == 0 then
-      self:raise_timeout()
+    local until_then = self.deadline
+    if self.has_bar then
+      local frame = core.now() + progress.FRAME
+      until_then = math.min(until_then or frame, frame)
+    end
+    if not core.wait_any(until_then) and #finished == 0 then
+      if until_then == self.deadline then self:raise_timeout() end
+      self:tell(self.delivered, false, self:partly_done())
     end
   end
   return table.remove(finished, 1)

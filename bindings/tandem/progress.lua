@@ -8,6 +8,7 @@ local progress = {}
 local BAR = 24
 -- Seconds between two pictures on a terminal, and two lines elsewhere.
 local FRAME, LINE = 0.1, 5
+progress.FRAME = FRAME
 
 local function seconds(s)
   if s < 60 then return ("%.0fs"):format(s) end
@@ -29,28 +30,31 @@ end
 -- @tparam integer done
 -- @tparam ?integer total
 -- @tparam number elapsed seconds since the start
+-- @tparam[opt=0] number partly what those that are not done add up to
 -- @treturn string
-function progress.line(done, total, elapsed)
-  local speed = elapsed > 0 and done / elapsed or 0
+function progress.line(done, total, elapsed, partly)
+  local so_far = done + (partly or 0)
+  local speed = elapsed > 0 and so_far / elapsed or 0
   local text = ("%s  %s  %s"):format(count_text(done, total), rate(speed),
     seconds(elapsed))
   if not total or total == 0 then return text end
-  local full = done * BAR // total
+  so_far = math.min(so_far, total)
+  local full = so_far * BAR // total | 0
   local bar = ("#"):rep(full) .. ("."):rep(BAR - full)
-  local left = speed > 0 and done < total
-    and ", " .. seconds((total - done) / speed) .. " left" or ""
-  return ("[%s] %3d%%  %s%s"):format(bar, done * 100 // total, text, left)
+  local left = speed > 0 and so_far < total
+    and ", " .. seconds((total - so_far) / speed) .. " left" or ""
+  return ("[%s] %3d%%  %s%s"):format(bar, so_far * 100 // total | 0, text, left)
 end
 
 local function bar_reporter(total)
   local start = core.now()
   local on_terminal = core.is_terminal(2)
   local pause, last = on_terminal and FRAME or LINE, start
-  return function(_, done, ended)
+  return function(_, done, ended, partly)
     local now = core.now()
     if not ended and now - last < pause then return end
     last = now
-    local line = progress.line(done, total, now - start)
+    local line = progress.line(done, total, now - start, partly)
     if on_terminal then
       core.write_error("\r" .. line .. "\27[K" .. (ended and "\n" or ""))
     else
@@ -69,7 +73,8 @@ local function function_reporter(fn, total)
 end
 
 --- What a map tells its progress to, if anything: called with itself, the items
--- done, and whether this is the last call.
+-- done, whether this is the last call, and what those under way have done of
+-- themselves, in items.
 -- @tparam ?boolean|function option
 -- @tparam ?integer total
 function progress.reporter(option, total)
