@@ -26,15 +26,6 @@ void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
   w->ctl.pool_name = pool_name;
 }
 
-int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_buf *why) {
-  w->tasks_in_vm = 0;
-  int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
-  if (err != TDM_OK) return err;
-  err = w->runner->start(w->vm, why);
-  if (err != TDM_OK) tdm_worker_close(w);
-  return err;
-}
-
 void tdm_worker_close(tdm_worker *w) {
   if (w->vm != NULL) w->runner->close(w->vm);
   w->vm = NULL;
@@ -105,6 +96,15 @@ static void copy_call(tdm_worker *w, tdm_task *t) {
   tdm_store_relaxed(&c->state, (uint8_t)TDM_RUNNING);
 }
 
+/* A run that has to end at some time is published first. The keeper may have
+ * looked before that. */
+static void call_keeper(tdm_worker *w) {
+  tdm_time deadline = tdm_load_relaxed(&w->deadline);
+  int shall_end = tdm_load_total(&w->ctl.stop->cancelled);
+  if (w->keeper != NULL && (deadline != 0 || shall_end))
+    tdm_keeper_look_by(w->keeper, shall_end ? 0 : deadline);
+}
+
 /* From here to end_run the world may tell this run to end. */
 static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   double limit = t->limit;
@@ -115,24 +115,45 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   tdm_store_relaxed(&w->deadline, limit > 0 ? tdm_clock_after(now, limit) : 0);
   tdm_store_relaxed(&w->task, t);
   w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
-  tdm_interrupt_here(&w->look_up);
+  w->outer = tdm_interrupt_here(&w->look_up);
   /* Who stops the task first changes its state, then looks for its run. */
   tdm_store_total(&w->run, run);
   if (tdm_load_total(&t->state) == TDM_STOPPING)
     tdm_stop_order(w->ctl.stop, run, TDM_WHY_CANCEL);
   if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
-  if (limit > 0 && w->keeper != NULL)
-    tdm_keeper_look_by(w->keeper, tdm_load_relaxed(&w->deadline));
+  call_keeper(w);
 }
 
 /* False: the run was given up. */
 static int end_run(tdm_worker *w) {
   uint64_t run = w->ctl.run;
-  tdm_interrupt_here(NULL);
+  tdm_interrupt_here(w->outer);
   w->ctl.task = NULL;
   w->ctl.run = 0;
   tdm_payload_fini(&w->call.payload);
   return tdm_cas_total(&w->run, &run, UINT64_C(0));
+}
+
+/* The start counts as a run of the task that waits for it, so that it can be
+ * told to end, and given up, like one. */
+static void begin_start(tdm_worker *w, tdm_task *t) {
+  uint64_t run = ++w->runs;
+  w->ctl.run = run;
+  tdm_store_relaxed(&w->deadline, (tdm_time)0);
+  tdm_store_relaxed(&w->task, t);
+  w->outer = tdm_interrupt_here(NULL);
+  tdm_store_total(&w->run, run);
+  call_keeper(w);
+}
+
+int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_task *t,
+                    tdm_buf *why) {
+  w->tasks_in_vm = 0;
+  begin_start(w, t);
+  int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
+  if (err == TDM_OK) err = w->runner->start(w->vm, why);
+  if (err != TDM_OK) tdm_worker_close(w);
+  return end_run(w) ? err : TDM_ABORTED;
 }
 
 tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run) {
