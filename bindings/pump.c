@@ -1,5 +1,7 @@
 #include "pump.h"
 
+#include <string.h>
+
 #include "../core/fork.h"
 #include "future.h"
 
@@ -12,14 +14,49 @@
  * processor, and would starve. */
 #define SPIN (20 * INT64_C(1000))
 
+/* In the registry: the error that ended a callback, and shall end the wait. */
+#define INTERRUPTION "tandem.interruption"
+
 static int do_nothing(lua_State *L) {
   (void)L;
   return 0;
 }
 
-void tdml_let_hooks_run(lua_State *L) {
+/* A hook for everything and at each instruction is there to end what runs, and
+ * a signal handler can give it to the main coroutine only. Where another one
+ * waits, that one is to end. */
+static void take_over_hook(lua_State *L) {
+  const int wanted = LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  int mask = lua_gethookmask(main);
+  if (main == L || (mask & wanted) != wanted || lua_gethookcount(main) != 1)
+    return;
+  lua_sethook(L, lua_gethook(main), mask, 1);
+  lua_sethook(main, NULL, 0, 0);
+}
+
+static void let_hooks_run(lua_State *L) {
+  take_over_hook(L);
   lua_pushcfunction(L, do_nothing);
   lua_call(L, 0, 0);
+}
+
+/* A signal that came between two sleeps has left a hook as well. */
+int tdml_port_wait(lua_State *L, tdm_port *p, const tdm_task *target, int count,
+                   tdm_time deadline, tdm_time spin) {
+  if (lua_gethook(L) != NULL) let_hooks_run(L);
+  int err = tdm_port_wait(p, target, count, deadline, spin);
+  if (err == TDM_INTR) let_hooks_run(L);
+  return err;
+}
+
+int tdml_park_wait(lua_State *L, tdm_park *p, tdm_time deadline) {
+  if (lua_gethook(L) != NULL) let_hooks_run(L);
+  int err = tdm_park_wait(p, deadline);
+  if (err == TDM_INTR) let_hooks_run(L);
+  return err;
 }
 
 /* on_callback_error(err, future, traceback), which must not raise itself. */
@@ -39,6 +76,23 @@ static int add_traceback(lua_State *L) {
   return 1;
 }
 
+/* What lua.c's hook raises after a SIGINT is not the callback's own error. It
+ * is meant for the whole program. */
+static int is_interruption(lua_State *L) {
+  static const char said[] = "interrupted!";
+  size_t n, end = sizeof said - 1;
+  if (lua_type(L, -1) != LUA_TSTRING) return 0;
+  const char *text = lua_tolstring(L, -1, &n);
+  return n >= end && memcmp(text + n - end, said, end) == 0;
+}
+
+void tdml_raise_interruption(lua_State *L, tdml_client *c) {
+  if (!c->interrupted) return;
+  c->interrupted = 0;
+  lua_getfield(L, LUA_REGISTRYINDEX, INTERRUPTION);
+  lua_error(L);
+}
+
 void tdml_call_back(lua_State *L, tdml_client *c, int future) {
   int top = lua_gettop(L);
   lua_pushcfunction(L, add_traceback);
@@ -47,7 +101,10 @@ void tdml_call_back(lua_State *L, tdml_client *c, int future) {
   c->depth++;
   int status = lua_pcall(L, 1, 0, top);
   c->depth--;
-  if (status != LUA_OK) {
+  if (status != LUA_OK && is_interruption(L)) {
+    lua_setfield(L, LUA_REGISTRYINDEX, INTERRUPTION);
+    c->interrupted = 1;
+  } else if (status != LUA_OK) {
     lua_getfield(L, LUA_REGISTRYINDEX, "tandem.traceback");
     lua_insert(L, -2);
     report(L, future, lua_tostring(L, -2));
@@ -87,6 +144,7 @@ int tdml_pump(lua_State *L, tdml_client *c) {
     lua_rawsetp(L, -3, t);
     n += call_all_back(L, c);
     lua_pop(L, 2);
+    tdml_raise_interruption(L, c);
     tdm_port_drain(c->port);
   }
   return n;
@@ -127,9 +185,7 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
     /* With callbacks to run, any task may be the one that matters; a future
      * that is not of an executor settles by callbacks only. */
     int any = c->port->watched != 0 || t->executor == NULL;
-    int err =
-        tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
-    if (err == TDM_INTR) tdml_let_hooks_run(L);
+    tdml_port_wait(L, c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
   }
 }
 
@@ -140,9 +196,7 @@ static int sleep_for(lua_State *L, tdml_client *c, int count,
   if (has_passed(deadline)) return 0;
   /* A task with callbacks may have to be heard of before. */
   if (c->port->watched != 0) count = 1;
-  int err = tdm_port_wait(c->port, NULL, count, deadline, 0);
-  if (err == TDM_INTR) tdml_let_hooks_run(L);
-  return err != TDM_TIMEOUT;
+  return tdml_port_wait(L, c->port, NULL, count, deadline, 0) != TDM_TIMEOUT;
 }
 
 int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline) {
