@@ -39,6 +39,7 @@ typedef struct tdml_client {
   unsigned fork_generation;
   size_t blocks;      /* of the port's slab that Lua's collector knows of */
   unsigned depth;     /* callbacks that are running now */
+  int interrupted;    /* one of them was, by Ctrl-C: see pump.c */
   unsigned abandoned; /* pools whose threads would not end */
   const void *pool_mt, *future_mt, *mapping_mt; /* lua_topointer of these */
 } tdml_client;

@@ -458,6 +458,7 @@ static int future_on_done(lua_State *L) {
   lua_settop(L, 2);
   if (is_callback_due(L, c, t)) {
     tdml_call_back(L, c, 1);
+    tdml_raise_interruption(L, c);
     return 1;
   }
   add_callback(L);

@@ -123,9 +123,8 @@ static void sleep_outside(lua_State *L, tdml_client *c, tdm_time deadline) {
   int err = TDM_OK;
   do {
     int awaited = c->port != NULL && (tdml_pump(L, c), c->port->watched != 0);
-    err = awaited ? tdm_port_wait(c->port, NULL, 1, deadline, 0)
-                  : tdm_park_wait(&none, deadline);
-    if (err == TDM_INTR) tdml_let_hooks_run(L);
+    err = awaited ? tdml_port_wait(L, c->port, NULL, 1, deadline, 0)
+                  : tdml_park_wait(L, &none, deadline);
   } while (err != TDM_TIMEOUT);
   tdml_pump(L, c);
 }

@@ -1,5 +1,7 @@
 #include "pump.h"
 
+#include <string.h>
+
 #include "../core/fork.h"
 #include "../core/nest.h"
 #include "future.h"
@@ -15,14 +17,49 @@
  * processor, and would starve. */
 #define SPIN (20 * INT64_C(1000))
 
+/* In the registry: the error that ended a callback, and shall end the wait. */
+#define INTERRUPTION "tandem.interruption"
+
 static int do_nothing(lua_State *L) {
   (void)L;
   return 0;
 }
 
-void tdml_let_hooks_run(lua_State *L) {
+/* A hook for everything and at each instruction is there to end what runs, and
+ * a signal handler can give it to the main coroutine only. Where another one
+ * waits, that one is to end. */
+static void take_over_hook(lua_State *L) {
+  const int wanted = LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  int mask = lua_gethookmask(main);
+  if (main == L || (mask & wanted) != wanted || lua_gethookcount(main) != 1)
+    return;
+  lua_sethook(L, lua_gethook(main), mask, 1);
+  lua_sethook(main, NULL, 0, 0);
+}
+
+static void let_hooks_run(lua_State *L) {
+  take_over_hook(L);
   lua_pushcfunction(L, do_nothing);
   lua_call(L, 0, 0);
+}
+
+/* A signal that came between two sleeps has left a hook as well. */
+int tdml_port_wait(lua_State *L, tdm_port *p, const tdm_task *target, int count,
+                   tdm_time deadline, tdm_time spin) {
+  if (lua_gethook(L) != NULL) let_hooks_run(L);
+  int err = tdm_port_wait(p, target, count, deadline, spin);
+  if (err == TDM_INTR) let_hooks_run(L);
+  return err;
+}
+
+int tdml_park_wait(lua_State *L, tdm_park *p, tdm_time deadline) {
+  if (lua_gethook(L) != NULL) let_hooks_run(L);
+  int err = tdm_park_wait(p, deadline);
+  if (err == TDM_INTR) let_hooks_run(L);
+  return err;
 }
 
 /* on_callback_error(err, future, traceback), which must not raise itself. */
@@ -42,6 +79,23 @@ static int add_traceback(lua_State *L) {
   return 1;
 }
 
+/* What lua.c's hook raises after a SIGINT is not the callback's own error. It
+ * is meant for the whole program. */
+static int is_interruption(lua_State *L) {
+  static const char said[] = "interrupted!";
+  size_t n, end = sizeof said - 1;
+  if (lua_type(L, -1) != LUA_TSTRING) return 0;
+  const char *text = lua_tolstring(L, -1, &n);
+  return n >= end && memcmp(text + n - end, said, end) == 0;
+}
+
+void tdml_raise_interruption(lua_State *L, tdml_client *c) {
+  if (!c->interrupted) return;
+  c->interrupted = 0;
+  lua_getfield(L, LUA_REGISTRYINDEX, INTERRUPTION);
+  lua_error(L);
+}
+
 void tdml_call_back(lua_State *L, tdml_client *c, int future) {
   int top = lua_gettop(L);
   lua_pushcfunction(L, add_traceback);
@@ -50,7 +104,10 @@ void tdml_call_back(lua_State *L, tdml_client *c, int future) {
   c->depth++;
   int status = lua_pcall(L, 1, 0, top);
   c->depth--;
-  if (status != LUA_OK) {
+  if (status != LUA_OK && is_interruption(L)) {
+    lua_setfield(L, LUA_REGISTRYINDEX, INTERRUPTION);
+    c->interrupted = 1;
+  } else if (status != LUA_OK) {
     lua_getfield(L, LUA_REGISTRYINDEX, "tandem.traceback");
     lua_insert(L, -2);
     report(L, future, lua_tostring(L, -2));
@@ -90,6 +147,7 @@ int tdml_pump(lua_State *L, tdml_client *c) {
     lua_rawsetp(L, -3, t);
     n += call_all_back(L, c);
     lua_pop(L, 2);
+    tdml_raise_interruption(L, c);
     tdm_port_drain(c->port);
   }
   return n;
@@ -186,6 +244,7 @@ static int port_wait(tdml_client *c, tdm_task *t, tdm_time deadline) {
 static int sleep_until(lua_State *L, tdml_client *c, tdm_task *t,
                        tdm_time deadline) {
   char cycle[400] = "";
+  if (lua_gethook(L) != NULL) let_hooks_run(L);
   if (c->nest == NULL) return port_wait(c, t, deadline);
   if (!tdm_nest_try_wait(c->nest, t, cycle, sizeof cycle))
     raise_deadlock(L, "the task waits for itself: ", cycle);
@@ -214,7 +273,7 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
     if (try_help_with(L, c, t)) continue;
     int err = is_stopped(c) ? TDM_INTR : sleep_until(L, c, t, deadline);
     if (err == TDM_INTR && is_stopped(c)) stop_awaited(c, t);
-    if (err == TDM_INTR) tdml_let_hooks_run(L);
+    if (err == TDM_INTR) let_hooks_run(L);
   }
 }
 
@@ -225,15 +284,13 @@ static int sleep_for(lua_State *L, tdml_client *c, int count,
   if (has_passed(deadline)) return 0;
   /* A task with callbacks may have to be heard of before. */
   if (c->port->watched != 0) count = 1;
-  int err = tdm_port_wait(c->port, NULL, count, deadline, 0);
-  if (err == TDM_INTR) tdml_let_hooks_run(L);
-  return err != TDM_TIMEOUT;
+  return tdml_port_wait(L, c->port, NULL, count, deadline, 0) != TDM_TIMEOUT;
 }
 
 int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline) {
   size_t drained = tdm_port_drain(c->port);
   if (tdml_pump(L, c) > 0 || drained > 0) return 1;
-  if (is_stopped(c)) tdml_let_hooks_run(L);
+  if (is_stopped(c)) let_hooks_run(L);
   if (!has_passed(deadline) && try_help(L, c, NULL)) return 1;
   check_hope(L, c, deadline);
   int in_time = sleep_for(L, c, 1, deadline);
@@ -292,7 +349,7 @@ static void stop_list(lua_State *L, tdml_client *c, int idx) {
     stop_awaited(c, tdml_checkfuture(L, -1));
     lua_pop(L, 1);
   }
-  tdml_let_hooks_run(L);
+  let_hooks_run(L);
 }
 
 void tdml_wait_list(lua_State *L, tdml_client *c, int idx,

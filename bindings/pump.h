@@ -12,7 +12,7 @@
 #include "client.h"
 
 /* Takes in what came back and runs the callbacks that are due. How many. Never
- * raises what a callback raises. */
+ * raises what a callback raises, but for an interruption by lua.c's Ctrl-C. */
 int tdml_pump(lua_State *L, tdml_client *c);
 
 /* Waits until the task is settled: true; or the deadline: false. */
@@ -30,8 +30,14 @@ enum tdml_until { TDML_ALL, TDML_FIRST, TDML_FIRST_ERROR };
 void tdml_wait_list(lua_State *L, tdml_client *c, int idx,
                     enum tdml_until until, tdm_time deadline);
 
-/* Lets the thread that runs the state notice what a signal handler has set
- * for it with lua_sethook, as lua.c does for SIGINT. May raise. */
-void tdml_let_hooks_run(lua_State *L);
+/* tdm_port_wait and tdm_park_wait for the thread that runs the state: it
+ * notices what a signal handler has set for it with lua_sethook, as lua.c does
+ * for SIGINT. May raise. */
+int tdml_port_wait(lua_State *L, tdm_port *p, const tdm_task *target, int count,
+                   tdm_time deadline, tdm_time spin);
+int tdml_park_wait(lua_State *L, tdm_park *p, tdm_time deadline);
+
+/* Raises what interrupted a callback, where one was. */
+void tdml_raise_interruption(lua_State *L, tdml_client *c);
 
 #endif

@@ -30,7 +30,8 @@ void tdml_push_stopped(lua_State *L, const tdml_vm *vm) {
   } else {
     tdml_pusherror(L, "cancelled", "the task was interrupted");
   }
-  tdml_seterrorstring(L, "task", vm->task->func->label);
+  /* In the initializer there is no task yet. */
+  if (vm->task != NULL) tdml_seterrorstring(L, "task", vm->task->func->label);
   lua_pushinteger(L, ctl->worker);
   lua_setfield(L, -2, "worker");
 }

@@ -107,7 +107,7 @@ int tdm_executor_run_here(tdm_executor *e, tdm_task *t) {
   note_submitted(e, t->items);
   tdm_port_sent(t);
   if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
-  tdm_executor_prepare(e, w);
+  tdm_executor_prepare(e, w, t);
   tdm_time now = tdm_clock_now();
   tdm_executor_run(e, w, t, &now);
   tdm_port_deliver(t);
@@ -302,14 +302,21 @@ static int is_worn_out(const tdm_executor *e, const tdm_worker *w) {
   return limit != 0 && w->tasks_in_vm >= limit;
 }
 
-int tdm_executor_prepare(tdm_executor *e, tdm_worker *w) {
+/* A worker may be younger than the interrupt. */
+static void heed_interrupt(const tdm_executor *e, tdm_worker *w) {
+  if (tdm_load_total(&e->interrupting))
+    tdm_store_total(&w->ctl.stop->cancelled, 1);
+}
+
+int tdm_executor_prepare(tdm_executor *e, tdm_worker *w, tdm_task *t) {
   if (w->vm != NULL && is_worn_out(e, w)) {
     tdm_worker_close(w);
     tdm_bump(&w->tally.restarts, 1);
   }
   if (w->vm != NULL || tdm_load_acquire(&e->broken)) return TDM_OK;
   tdm_buf why = {0};
-  int err = tdm_worker_open(w, e->recipe, &why);
+  heed_interrupt(e, w);
+  int err = tdm_worker_open(w, e->recipe, t, &why);
   if (err == TDM_BROKEN) tdm_executor_break(e, &why);
   tdm_buf_fini(&why);
   return err == TDM_BROKEN ? TDM_OK : err;
@@ -330,8 +337,7 @@ int tdm_executor_run(tdm_executor *e, tdm_worker *w, tdm_task *t,
                      tdm_time *now) {
   static const tdm_buf out_of_memory;
   if (!claim(e, t)) return 0;
-  if (tdm_load_total(&e->interrupting))
-    tdm_store_total(&w->ctl.stop->cancelled, 1);
+  heed_interrupt(e, w);
   if (tdm_load_acquire(&e->broken))
     tdm_worker_refuse(w, t, &e->cause);
   else if (w->vm == NULL)

@@ -56,6 +56,9 @@ int tdm_interrupt_install(void) {
   return status;
 }
 
-void tdm_interrupt_here(const tdm_interruptible *x) {
-  if (tdm_interrupt_signal() != 0) pthread_setspecific(what, x);
+const tdm_interruptible *tdm_interrupt_here(const tdm_interruptible *x) {
+  if (tdm_interrupt_signal() == 0) return NULL;
+  const tdm_interruptible *outer = pthread_getspecific(what);
+  pthread_setspecific(what, x);
+  return outer;
 }

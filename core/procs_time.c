@@ -44,11 +44,38 @@ static void give_up(tdm_procs *p, unsigned place, uint32_t slot,
   tdm_procs_kill_member_locked(p, place);
 }
 
+/* By when a worker has to have started, where all shall end: it has no task
+ * that could be told to. */
+static tdm_time start_until(tdm_procs *p) {
+  enum tdm_why why;
+  tdm_time stop_at = tdm_executor_time_of(&p->base, 0, &why);
+  return stop_at == TDM_FOREVER ? TDM_FOREVER : stop_at + GRACE;
+}
+
+/* When to look again at a worker that is not ready yet. */
+static tdm_time watch_start(tdm_procs *p, unsigned place, tdm_time now) {
+  tdm_time until = start_until(p);
+  if (now < until) return until;
+  tdm_procs_kill_member_locked(p, place);
+  return TDM_FOREVER;
+}
+
+/* The same for the zygote, which may be preloading. */
+static tdm_time watch_zygote(tdm_procs *p, tdm_time now) {
+  tdm_time until = p->is_ready || p->control < 0 ? TDM_FOREVER : start_until(p);
+  tdm_note note;
+  if (now < until) return until;
+  tdm_procs_end_zygote_locked(p, &note);
+  return TDM_FOREVER;
+}
+
 /* When to look at this worker again. */
 static tdm_time watch(tdm_procs *p, unsigned place, tdm_time now,
                       tdm_settled *out) {
   tdm_member *m = &p->member[place];
   tdm_place *x = &p->share->place[place];
+  if (tdm_load_total(&x->stage) == TDM_STAGE_STARTING)
+    return watch_start(p, place, now);
   uint32_t i = tdm_load_total(&x->slot);
   if (i == 0 || i > TDM_SLOTS || p->task[--i] == NULL) return TDM_FOREVER;
   tdm_slot *slot = &p->share->slots[i];
@@ -80,7 +107,7 @@ static tdm_time watch(tdm_procs *p, unsigned place, tdm_time now,
 
 /* As in keeper.c: published for ever, looked, then published for real. */
 tdm_time tdm_procs_watch_locked(tdm_procs *p, tdm_settled *out) {
-  tdm_time now = tdm_clock_now(), next = TDM_FOREVER;
+  tdm_time now = tdm_clock_now(), next = watch_zygote(p, now);
   unsigned end = tdm_load_relaxed(&p->share->places);
   tdm_store_total(&p->share->next_look, TDM_FOREVER);
   for (unsigned i = 0; i < end; i++) {

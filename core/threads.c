@@ -493,7 +493,8 @@ static int work(threads *p, member *m, tdm_task *t) {
   tdm_worker *w = &m->worker;
   tdm_time now = tdm_clock_now();
   while (t != NULL) {
-    int err = tdm_executor_prepare(&p->base, w);
+    int err = tdm_executor_prepare(&p->base, w, t);
+    if (err == TDM_ABORTED) return 0;
     if (err != TDM_OK && try_give_up(p, t)) return 0;
     if (w->tasks_in_vm == 0) now = tdm_clock_now();
     tdm_executor_run(&p->base, w, t, &now);

@@ -35,15 +35,6 @@ void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
   w->ctl.pool_name = pool_name;
 }
 
-int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_buf *why) {
-  w->tasks_in_vm = 0;
-  int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
-  if (err != TDM_OK) return err;
-  err = w->runner->start(w->vm, why);
-  if (err != TDM_OK) tdm_worker_close(w);
-  return err;
-}
-
 void tdm_worker_close(tdm_worker *w) {
   if (w->vm != NULL) w->runner->close(w->vm);
   w->vm = NULL;
@@ -114,6 +105,15 @@ static void copy_call(tdm_worker *w, tdm_task *t) {
   tdm_store_relaxed(&c->state, (uint8_t)TDM_RUNNING);
 }
 
+/* A run that has to end at some time is published first. The keeper may have
+ * looked before that. */
+static void call_keeper(tdm_worker *w) {
+  tdm_time deadline = tdm_load_relaxed(&w->deadline);
+  int shall_end = tdm_load_total(&w->ctl.stop->cancelled);
+  if (w->keeper != NULL && (deadline != 0 || shall_end))
+    tdm_keeper_look_by(w->keeper, shall_end ? 0 : deadline);
+}
+
 /* Of several runs on top of each other the earliest deadline counts. */
 static void set_deadline(tdm_worker *w, uint64_t run, double limit,
                          tdm_time now) {
@@ -122,16 +122,20 @@ static void set_deadline(tdm_worker *w, uint64_t run, double limit,
   if (outer != 0 && (own == 0 || outer <= own)) return;
   tdm_store_total(&w->deadline_run, run);
   tdm_store_total(&w->deadline, own);
-  if (own != 0 && w->keeper != NULL) tdm_keeper_look_by(w->keeper, own);
+}
+
+static void set_outermost(tdm_worker *w, tdm_task *t, uint64_t run,
+                          const tdm_interruptible *x) {
+  tdm_store_relaxed(&w->base_task, t);
+  tdm_store_total(&w->base_run, run);
+  w->before = tdm_interrupt_here(x);
 }
 
 static void begin_outermost(tdm_worker *w, tdm_task *t, uint64_t run) {
   char here;
   w->bottom = &here; /* cppcheck-suppress autoVariables ; only its address */
-  tdm_store_relaxed(&w->base_task, t);
-  tdm_store_total(&w->base_run, run);
   w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
-  tdm_interrupt_here(&w->look_up);
+  set_outermost(w, t, run, &w->look_up);
 }
 
 /* Who stops a task first changes its state, then looks for its run. */
@@ -152,21 +156,44 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   tdm_progress_clear(w->ctl.progress);
   tdm_store_relaxed(&w->task, t);
   if (w->ctl.outer == NULL) begin_outermost(w, t, run);
+  set_deadline(w, run, limit, now);
   tdm_store_total(&w->run, run);
   heed_state(w, t);
   if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
-  set_deadline(w, run, limit, now);
+  call_keeper(w);
 }
 
 /* False: the run was given up. */
 static int end_run(tdm_worker *w) {
   const tdm_frame *outer = w->ctl.outer;
   uint64_t run = w->ctl.run;
-  if (outer == NULL) tdm_interrupt_here(NULL);
+  if (outer == NULL) tdm_interrupt_here(w->before);
   w->ctl.task = NULL;
   w->ctl.run = 0;
   tdm_payload_fini(&w->call.payload);
   return tdm_cas_total(&w->run, &run, outer != NULL ? outer->run : 0);
+}
+
+/* The start counts as a run of the task that waits for it, so that it can be
+ * told to end, and given up, like one. */
+static void begin_start(tdm_worker *w, tdm_task *t) {
+  uint64_t run = ++w->runs;
+  w->ctl.run = run;
+  tdm_store_relaxed(&w->deadline, (tdm_time)0);
+  tdm_store_relaxed(&w->task, t);
+  set_outermost(w, t, run, NULL);
+  tdm_store_total(&w->run, run);
+  call_keeper(w);
+}
+
+int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_task *t,
+                    tdm_buf *why) {
+  w->tasks_in_vm = 0;
+  begin_start(w, t);
+  int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
+  if (err == TDM_OK) err = w->runner->start(w->vm, why);
+  if (err != TDM_OK) tdm_worker_close(w);
+  return end_run(w) ? err : TDM_ABORTED;
 }
 
 tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run) {

@@ -78,7 +78,8 @@ typedef struct tdm_worker {
   /* The task, as it is run: so that nothing of the real one need be touched
    * until it ends, and others can give it up meanwhile. */
   tdm_task call;
-  tdm_interruptible look_up; /* while it runs */
+  tdm_interruptible look_up;       /* while it runs */
+  const tdm_interruptible *before; /* of a run around it, in the same thread */
   const tdm_runner *runner;
   tdm_keeper *keeper; /* who sees that runs have an end, or NULL */
   void *vm;           /* NULL: not open */
@@ -109,8 +110,10 @@ typedef struct tdm_worker {
 void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
                      const char *pool_kind, const char *pool_name);
 
-/* As tdm_runner.open, and start. */
-int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_buf *why);
+/* As tdm_runner.open, and start, for a task that waits for it. TDM_ABORTED: the
+ * worker was given up meanwhile, the task is no longer its own. */
+int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_task *t,
+                    tdm_buf *why);
 
 /* Closes the virtual machine, if it is open. */
 void tdm_worker_close(tdm_worker *w);

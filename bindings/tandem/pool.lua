@@ -308,20 +308,25 @@ function view:with(options)
   }, view)
 end
 
--- Leaving the block waits for all. Leaving it by an error cancels what has not
--- started, tells the rest to end, kills what does not (of processes), and lets
--- the error go on.
+--- Cancels what has not started, tells the rest to end, and kills what does not
+-- (of processes).
+local function break_off(pool)
+  pool:cancel_pending()
+  core.interrupt(pool)
+  local in_time = core.wait_over(pool, core.exit_timeout(pool))
+  if not in_time then core.kill(pool) end
+end
+
+-- Leaving the block waits for all. Leaving it by an error breaks all off, and
+-- lets the error go on. An error that ends the waiting is one: Ctrl-C.
 function core.pool_meta.__close(pool, err)
   if core.is_around(pool) then return end
   core.close(pool)
-  if err == nil then
-    core.wait_over(pool)
-  else
-    pool:cancel_pending()
-    core.interrupt(pool)
-    local in_time = core.wait_over(pool, core.exit_timeout(pool))
-    if not in_time then core.kill(pool) end
-  end
+  if err ~= nil then return break_off(pool) end
+  local waited, why = pcall(core.wait_over, pool)
+  if waited then return end
+  break_off(pool)
+  error(why, 0)
 end
 
 return pools

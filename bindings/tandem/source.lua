@@ -71,8 +71,14 @@ local PATIENCE = 2e-3
 
 stream.left = nothing
 
+--- What lua.c raises after a SIGINT is meant for the whole program.
+local function is_interruption(err)
+  return type(err) == "string" and err:find("interrupted!$") ~= nil
+end
+
 function stream:pull()
   local ok, item = pcall(self.items)
+  if not ok and is_interruption(item) then error(item, 0) end
   if not ok then self.raised = { item } end
   if not ok or item == nil then
     self.ended = true

@@ -1,8 +1,6 @@
 --- Error values told to people and to programs.
 --
 -- @module tandem_cli.failure
-local tandem = require "tandem"
-
 local M = {}
 
 -- One line for any error value, also for one whose __tostring fails.
@@ -17,11 +15,20 @@ local function speaks(problem)
   return type(metatable) == "table" and metatable.__tostring ~= nil
 end
 
+--- Is this what the stand-alone Lua raises after a Ctrl-C?
+-- @param problem any error value
+-- @treturn boolean
+function M.is_interruption(problem)
+  return type(problem) == "string" and problem:find("interrupted!$") ~= nil
+end
+
 --- A message handler: the error with its traceback, as the stand-alone Lua
--- reports it, without the frames of this command.
+-- reports it, without the frames of this command. A Ctrl-C is passed on as it
+-- is: nobody made a mistake.
 -- @param problem any error value
 -- @treturn string
 function M.traceback(problem)
+  if M.is_interruption(problem) then return problem end
   if not speaks(problem) then
     return ("(error object is a %s value)"):format(type(problem))
   end
@@ -34,7 +41,7 @@ end
 -- @treturn table `{ kind =, message = }`; what a task raised itself has the
 --   kind "task"
 function M.describe(problem)
-  if tandem.is_error(problem) then
+  if require("tandem").is_error(problem) then
     return { kind = problem.kind, message = problem.message }
   end
   return { kind = "task", message = text_of(problem) }

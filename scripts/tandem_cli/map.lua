@@ -242,8 +242,12 @@ function M.start(options)
     return BAD_INPUT
   end
   local mapper = new_mapper(options, pool)
-  mapper:loop()
-  return mapper:finish()
+  local ok, report = xpcall(mapper.loop, failure.traceback, mapper)
+  if ok then return mapper:finish() end
+  -- What is written is written, and the last line is whole.
+  mapper.progress:finish()
+  io.stdout:flush()
+  error(report, 0)
 end
 
 return M

@@ -35,7 +35,7 @@ An empty table is written as {}.
 With --on-error collect a failed item gives, in its place, the line
    {"error":{"kind":"...","message":"...","line":N}}
 Exit status: 0; 1 if an item failed; 2 for input that is not JSON and for
-options that are wrong.
+options that are wrong; 130 after a Ctrl-C.
 Example:
    seq 5 | tandem map math:sqrt]]
 

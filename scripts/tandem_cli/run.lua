@@ -20,6 +20,7 @@ end
 -- @tparam table options `file`, `args`
 -- @tparam {string,...} command_line the command's own `arg`
 -- @treturn integer 0, or 1 where the script failed
+-- @raise what a Ctrl-C raised in the script
 function M.start(options, command_line)
   local file = options.file ~= "-" and options.file or nil
   local script, problem = loadfile(file)
@@ -30,8 +31,10 @@ function M.start(options, command_line)
   rawset(_G, "arg", script_arg(options, command_line))
   local ok, report = xpcall(script, failure.traceback,
                             table.unpack(options.args))
-  if not ok then io.stderr:write("tandem: ", report, "\n") end
-  return ok and 0 or 1
+  if ok then return 0 end
+  if failure.is_interruption(report) then error(report, 0) end
+  io.stderr:write("tandem: ", report, "\n")
+  return 1
 end
 
 return M

@@ -9,6 +9,7 @@ local tandem = require "tandem"
 local KINDS = {
   "loop", "swallow", "swallow_by_xpcall", "coroutine", "wrapped", "yielding",
   "sleep", "unhook", "own_hook", "pattern", "while_encoding",
+  "after_nested_pool",
 }
 
 local function start(pool, name, ...)
@@ -35,6 +36,7 @@ describe("cancel('interrupt')", function()
         assert.equal(5, pool:call("fixtures.basic:echo", 5))
         assert.equal(3, pool:stats().cancelled)
         assert.equal(0, pool:stats().failed)
+        assert.equal(0, pool:stats().restarts + pool:stats().lost)
       end)
     end
 

@@ -10,15 +10,17 @@ local function read_stat(pid)
   local file <close> = io.open("/proc/" .. pid .. "/stat")
   local line = file and file:read("a")
   if not line then return end
-  local number, name, state, parent, group =
-    line:match("^(%d+) %((.*)%) (%a) (%d+) (%d+)")
+  local number, name, state, parent, group, session =
+    line:match("^(%d+) %((.*)%) (%a) (%d+) (%d+) (%d+)")
   return number and {
     pid = math.tointeger(number), name = name, state = state,
     parent = math.tointeger(parent), group = math.tointeger(group),
+    session = math.tointeger(session),
   }
 end
 
---- `{ pid, name, state, parent, group }` of a process; nil if there is none.
+--- `{ pid, name, state, parent, group, session }` of a process; nil if there is
+-- none.
 processes.look = read_stat
 
 function processes.own_pid()
