@@ -170,8 +170,11 @@ static int procs_submit(tdm_executor *e, tdm_task *t) {
   tdm_settled_init(&out);
   tdm_port *port = t->port;
   tdm_mutex_lock(&p->lock);
+  /* The manager may have found it to be broken just now: it has failed all that
+   * was there, and looks after no more. */
+  if (tdm_load_acquire(&e->broken)) err = TDM_BROKEN;
   int is_first = p->present == 0;
-  if (is_first) {
+  if (err == TDM_OK && is_first) {
     p->start_after = 0;
     err = tdm_procs_start_locked(p);
   }
