@@ -132,8 +132,6 @@ static void finish_stopped(tdml_vm *vm, enum tdm_why why) {
 /* What a task may have left behind, and must not be the next one's trouble. */
 static void tidy(tdml_vm *vm) {
   lua_State *L = vm->L;
-  vm->running = L;
-  tdml_stop_tidy(vm);
   lua_settop(L, 1);
   if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
 }
@@ -151,11 +149,12 @@ static enum tdm_state vm_run(void *arg, tdm_task *t, tdm_buf *out) {
     vm->outcome = TDM_FAILED;
   }
   enum tdm_why why = tdm_ctl_why(vm->ctl);
-  tdml_stop_tidy(vm);
+  tdml_stop_end(vm);
   if (why != TDM_WHY_NOT && vm->outcome == TDM_FAILED) finish_stopped(vm, why);
   tidy(vm);
   /* Out of memory: the next task shall find some. */
   if (vm->outcome == TDM_FAILED && out->n == 0) lua_gc(L, LUA_GCCOLLECT);
+  vm->running = L; /* of the next task, which may be told at its very start */
   return vm->outcome;
 }
 

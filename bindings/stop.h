@@ -27,7 +27,8 @@ void tdml_stop_look_up(void *arg);
 /* Pushes the error of a run that shall end: kind "cancelled" or "timeout". */
 void tdml_push_stopped(lua_State *L, const struct tdml_vm *vm);
 
-/* No hook is left behind for the next task. */
-void tdml_stop_tidy(struct tdml_vm *vm);
+/* The task's code has ended: no hook is set from now on, nor left behind for
+ * the next task. */
+void tdml_stop_end(struct tdml_vm *vm);
 
 #endif

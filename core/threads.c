@@ -524,7 +524,7 @@ static tdm_task *give_up_locked(threads *p, member *m, uint64_t run) {
 static tdm_task *watch_locked(threads *p, member *m, tdm_time now,
                               tdm_time *next) {
   tdm_worker *w = &m->worker;
-  uint64_t run = tdm_load_acquire(&w->run);
+  uint64_t run = tdm_load_total(&w->run);
   *next = TDM_FOREVER;
   if (run == 0 || run == TDM_LOST) return NULL;
   if (tdm_load_total(&w->own_stop.order) >> 2 != run) {
@@ -538,9 +538,9 @@ static tdm_task *watch_locked(threads *p, member *m, tdm_time now,
     m->stopping = run;
     m->stop_since = now;
   }
+  *next = now + AGAIN_AFTER;
   if (now - m->stop_since > GRACE) return give_up_locked(p, m, run);
   pthread_kill(m->thread, tdm_interrupt_signal());
-  *next = now + AGAIN_AFTER;
   return NULL;
 }
 
@@ -578,7 +578,7 @@ static int threads_try_stop(tdm_executor *e, tdm_task *t) {
   if (threads_keep_time(e) != TDM_OK || !tdm_task_try_stop(t)) return 0;
   tdm_mutex_lock(&p->crew_lock);
   for (member *m = p->members; m != NULL; m = m->next) {
-    uint64_t run = tdm_load_acquire(&m->worker.run);
+    uint64_t run = tdm_load_total(&m->worker.run);
     if (run == 0 || run == TDM_LOST) continue;
     if (tdm_load_relaxed(&m->worker.task) == t) order_locked(m, run);
   }

@@ -105,6 +105,17 @@ static void copy_call(tdm_worker *w, tdm_task *t) {
   tdm_store_relaxed(&c->state, (uint8_t)TDM_RUNNING);
 }
 
+/* The keeper looks by the deadline of this run. One that begins while all are
+ * told to end may have been missed by the look that this has brought about. */
+static void tell_keeper(tdm_worker *w) {
+  tdm_time moment = tdm_load_relaxed(&w->deadline);
+  if (w->keeper == NULL) return;
+  if (tdm_load_total(&w->ctl.stop->cancelled))
+    tdm_keeper_look_by(w->keeper, 0);
+  else if (moment != 0)
+    tdm_keeper_look_by(w->keeper, moment);
+}
+
 /* From here to end_run the world may tell this run to end. */
 static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   double limit = t->limit;
@@ -115,20 +126,20 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   tdm_store_relaxed(&w->deadline, limit > 0 ? tdm_clock_after(now, limit) : 0);
   tdm_store_relaxed(&w->task, t);
   w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
-  tdm_interrupt_here(&w->look_up);
+  w->outer = tdm_interrupt_here(&w->look_up);
   /* Who stops the task first changes its state, then looks for its run. */
   tdm_store_total(&w->run, run);
   if (tdm_load_total(&t->state) == TDM_STOPPING)
     tdm_stop_order(w->ctl.stop, run, TDM_WHY_CANCEL);
+  tdm_store_release(&w->let_go, run);
   if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
-  if (limit > 0 && w->keeper != NULL)
-    tdm_keeper_look_by(w->keeper, tdm_load_relaxed(&w->deadline));
+  tell_keeper(w);
 }
 
 /* False: the run was given up. */
 static int end_run(tdm_worker *w) {
   uint64_t run = w->ctl.run;
-  tdm_interrupt_here(NULL);
+  tdm_interrupt_here(w->outer);
   w->ctl.task = NULL;
   w->ctl.run = 0;
   tdm_payload_fini(&w->call.payload);
@@ -137,6 +148,7 @@ static int end_run(tdm_worker *w) {
 
 tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run) {
   tdm_task *t = tdm_load_relaxed(&w->task);
+  if (tdm_load_acquire(&w->let_go) != run) return NULL;
   return tdm_cas_total(&w->run, &run, TDM_LOST) ? t : NULL;
 }
 
@@ -204,8 +216,11 @@ void tdm_ctl_print(const tdm_ctl *c, const char *text, size_t n) {
 
 void tdm_stop_order(tdm_stop *s, uint64_t run, enum tdm_why why) {
   uint64_t order = tdm_load_total(&s->order);
-  if (order >> 2 == run) return;
-  tdm_cas_total(&s->order, &order, run << 2 | (uint64_t)why);
+  /* Another may order at the same time, for a run that is over: the later run
+   * is the one that counts, whoever comes first. */
+  do
+    if (order >> 2 >= run) return;
+  while (!tdm_cas_total(&s->order, &order, run << 2 | (uint64_t)why));
   tdm_park_wake(&s->park);
 }
 

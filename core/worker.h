@@ -61,6 +61,9 @@ typedef struct tdm_worker {
    * until it ends, and others can give it up meanwhile. */
   tdm_task call;
   tdm_interruptible look_up; /* while it runs */
+  /* What the thread runs besides: the task that runs this one in a pool of its
+   * own, whose worker is the same thread. */
+  const tdm_interruptible *outer;
   const tdm_runner *runner;
   tdm_keeper *keeper; /* who sees that runs have an end, or NULL */
   void *vm;           /* NULL: not open */
@@ -72,6 +75,7 @@ typedef struct tdm_worker {
   /* what it does now */
   _Atomic(uint64_t) run;      /* its number; 0: nothing; or TDM_LOST */
   _Atomic(tdm_task *) task;   /* of this run */
+  _Atomic(uint64_t) let_go;   /* the run that leaves it alone until its end */
   _Atomic(tdm_time) deadline; /* of this run; 0: none */
   _Atomic(tdm_func *) now;
   _Atomic(tdm_time) since;
@@ -92,13 +96,14 @@ void tdm_worker_close(tdm_worker *w);
 void tdm_worker_fini(tdm_worker *w);
 
 /* Runs a claimed task to its outcome: state, payload and times are set, the
- * tally knows of it; it is not yet delivered. `run`: a number that no other run
- * of this worker has. `now`: the time. Returns the time at its end; or 0: the
- * worker was given up, the task is no longer its own. */
+ * tally knows of it; it is not yet delivered. `run`: a number greater than that
+ * of any run of this worker before. `now`: the time. Returns the time at its
+ * end; or 0: the worker was given up, the task is no longer its own. */
 tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now);
 
 /* Gives up the run of this number, which does not end: its task is the
- * caller's, to be settled. NULL: it has ended. Any thread. */
+ * caller's, to be settled. NULL: it has ended, or is only just beginning. Any
+ * thread. */
 tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run);
 
 /* Settles a claimed task as failed with these bytes, without running it. */
@@ -122,8 +127,9 @@ void tdm_ctl_print(const tdm_ctl *c, const char *text, size_t n);
 /* Tells the running task to end. Any thread. */
 void tdm_stop_ring(tdm_stop *s);
 
-/* Tells the run of this number to end at once. Any thread; the first reason
- * counts. Whoever calls it then interrupts the thread (interrupt.h). */
+/* Tells the run of this number to end at once; numbers of later runs are
+ * greater. Any thread; the first reason counts. Whoever calls it then
+ * interrupts the thread (interrupt.h). */
 void tdm_stop_order(tdm_stop *s, uint64_t run, enum tdm_why why);
 
 /* Shall the run that goes on here end at once? By the worker's own thread,
