@@ -124,6 +124,9 @@ static void tell_collector(lua_State *L, tdml_client *c) {
   if (lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCSTEP, TDM_SLAB_BLOCK_KIB);
 }
 
+/* Less is none at all to a float, and none means for ever. */
+#define SHORTEST 1e-9
+
 /* A task that may not run for ever, and a pool that sees to it. */
 static void set_limit(lua_State *L, tdml_pool *p, tdm_task *t, double seconds) {
   tdm_executor *e = p->executor;
@@ -142,7 +145,7 @@ static void set_limit(lua_State *L, tdml_pool *p, tdm_task *t, double seconds) {
                    e->settings.name);
     tdml_throw(L);
   }
-  t->limit = (float)seconds;
+  t->limit = (float)(seconds < SHORTEST ? SHORTEST : seconds);
 }
 
 /* Gives the future on top a fresh task of the pool. */

@@ -183,12 +183,11 @@ static void run_on(tdml_vm *vm, lua_State *L) {
     vm->outcome = TDM_FAILED;
   }
   enum tdm_why why = tdm_ctl_why(vm->ctl);
-  tdml_stop_tidy(L);
+  tdml_stop_end(vm, L);
   int is_dead = status != LUA_OK && vm->depth != 0;
   lua_State *alive = is_dead ? vm->L : L;
   if (why != TDM_WHY_NOT && vm->outcome == TDM_FAILED)
     finish_stopped(vm, alive, why);
-  tdml_stop_tidy(alive);
   if (!is_dead) lua_settop(L, 1);
   if (is_dead) forget_coroutine(vm);
   if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
@@ -231,7 +230,8 @@ static enum tdm_state vm_run(void *arg, tdm_task *t, tdm_buf *out) {
   begin_task(vm, t, out);
   vm->running = vm->L;
   run_on(vm, vm->L);
-  vm->running = vm->L;
+  vm->running =
+      vm->L; /* of the next task, which may be told at its very start */
   return vm->outcome;
 }
 

@@ -24,7 +24,9 @@ typedef struct tdml_recipe {
 /* A worker's machine. Its upvalue or light userdata is this. */
 typedef struct tdml_vm {
   lua_State *L;
-  lua_State *volatile running; /* the coroutine, as far as Lua resumed it */
+  /* The coroutine that runs, as far as Lua resumed it. NULL: nothing is to be
+   * stopped. */
+  lua_State *volatile running;
   struct tdm_ctl *ctl;
   tdml_scratch *scratch;
   const tdml_recipe *recipe;

@@ -63,14 +63,17 @@ void tdml_stop_look_up(void *arg) {
   if (lua_gethook(L) != hook) lua_sethook(L, hook, TDML_ANY, 1);
 }
 
-/* Another coroutine goes on: it shall hear of what its predecessor was told. */
+/* Another coroutine goes on: it shall hear of what its predecessor was told.
+ * Not after the task: a finalizer may run while its error is written down. */
 static void switch_to(tdml_vm *vm, lua_State *L) {
+  if (vm->running == NULL) return;
   vm->running = L;
   if (tdm_ctl_why(vm->ctl) != TDM_WHY_NOT && lua_gethook(L) != hook)
     lua_sethook(L, hook, TDML_ANY, 1);
 }
 
-void tdml_stop_tidy(lua_State *L) {
+void tdml_stop_end(tdml_vm *vm, lua_State *L) {
+  vm->running = NULL;
   if (lua_gethook(L) == hook) lua_sethook(L, NULL, 0, 0);
 }
 

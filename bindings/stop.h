@@ -30,7 +30,8 @@ void tdml_push_stopped(lua_State *L, const struct tdml_vm *vm);
 /* The task that waited goes on: it shall hear of what it was told meanwhile. */
 void tdml_stop_recheck(struct tdml_vm *vm);
 
-/* No hook is left behind for the next task. */
-void tdml_stop_tidy(lua_State *L);
+/* The code of the task on this stack has ended: no hook is set from now on, nor
+ * left behind for the next task. */
+void tdml_stop_end(struct tdml_vm *vm, lua_State *L);
 
 #endif

@@ -53,6 +53,12 @@ static void take_descriptors(struct msghdr *m, int *fds, int n) {
   }
 }
 
+/* Who closes its end before it has read all makes the other end reset: that is
+ * told once, and before what it had sent. */
+static int is_worth_another_try(int err) {
+  return err == EINTR || err == ECONNRESET;
+}
+
 int tdm_channel_receive(int channel, void *p, size_t size, int *fds, int n) {
   control c;
   struct iovec part = {.iov_base = p, .iov_len = size};
@@ -62,7 +68,7 @@ int tdm_channel_receive(int channel, void *p, size_t size, int *fds, int n) {
                      .msg_controllen = sizeof c.bytes};
   ssize_t got;
   do got = recvmsg(channel, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  while (got < 0 && errno == EINTR);
+  while (got < 0 && is_worth_another_try(errno));
   if (got < 0)
     return errno == EAGAIN || errno == EWOULDBLOCK ? TDM_TIMEOUT : TDM_CLOSED;
   take_descriptors(&m, fds, n);

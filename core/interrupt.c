@@ -48,7 +48,9 @@ static void install(void) {
   action.sa_handler = handle;
   action.sa_flags = SA_RESTART;
   int s = tdm_interrupt_signal();
-  status = s != 0 && sigaction(s, &action, NULL) == 0 ? TDM_OK : TDM_LIMIT;
+  /* Somebody may have taken it since it was chosen. */
+  int ok = s != 0 && is_unused(s) && sigaction(s, &action, NULL) == 0;
+  status = ok ? TDM_OK : TDM_LIMIT;
 }
 
 int tdm_interrupt_install(void) {
@@ -58,7 +60,7 @@ int tdm_interrupt_install(void) {
 
 const tdm_interruptible *tdm_interrupt_here(const tdm_interruptible *x) {
   if (tdm_interrupt_signal() == 0) return NULL;
-  const tdm_interruptible *outer = pthread_getspecific(what);
+  const tdm_interruptible *before = pthread_getspecific(what);
   pthread_setspecific(what, x);
-  return outer;
+  return before;
 }

@@ -27,7 +27,7 @@ typedef struct tdm_interruptible {
 } tdm_interruptible;
 
 /* In this thread the signal looks up from this, from now on; NULL: it does
- * nothing. Returns what it looked up from before: runs may be nested. */
+ * nothing. What it has looked up from so far. */
 const tdm_interruptible *tdm_interrupt_here(const tdm_interruptible *x);
 
 #endif

@@ -197,9 +197,10 @@ static tdm_time watch(void *arg) {
   tdm_time deadline = tdm_load_total(&w->deadline), now = tdm_clock_now();
   if (deadline == 0) return TDM_FOREVER;
   if (now < deadline) return deadline;
-  if (tdm_worker_ordered(w) == 0)
-    tdm_stop_order(w->ctl.stop, tdm_load_total(&w->deadline_run),
-                   TDM_WHY_TIMEOUT);
+  uint64_t seen = tdm_load_total(&w->ctl.stop->order);
+  if (tdm_worker_ordered(w, seen) == 0)
+    tdm_stop_try_order(w->ctl.stop, seen, tdm_load_total(&w->deadline_run),
+                       TDM_WHY_TIMEOUT);
   pthread_kill(n->thread, tdm_interrupt_signal());
   return now + AGAIN_AFTER;
 }

@@ -213,8 +213,12 @@ static void answer(tdm_proc *w, tdm_slot *slot, tdm_task *t) {
   tdm_store_relaxed(&slot->started, t->started);
 }
 
-/* The host shall look when the task's time is over. */
-static void keep_time_of(tdm_proc *w, tdm_time moment) {
+/* The host shall look when the task's time is over. While all are told to end
+ * its last look may have missed this task. */
+static void keep_time_of(tdm_proc *w, const tdm_slot *slot, tdm_time now) {
+  tdm_time moment = TDM_FOREVER;
+  if (slot->limit > 0) moment = tdm_clock_after(now, slot->limit);
+  if (tdm_load_total(&w->share->interrupting)) moment = 0;
   if (moment < tdm_load_total(&w->share->next_look)) ask(w);
 }
 
@@ -238,7 +242,7 @@ static tdm_time run(tdm_proc *w, tdm_slot *slot, tdm_time now) {
   tdm_store_relaxed(&w->place->since, now);
   tdm_store_total(&slot->started, now);
   tdm_fault();
-  if (slot->limit > 0) keep_time_of(w, tdm_clock_after(now, slot->limit));
+  keep_time_of(w, slot, now);
   if (ready)
     now = tdm_worker_run(&w->worker, &t, tdm_claim_run(slot->claim), now);
   else

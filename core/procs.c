@@ -175,6 +175,8 @@ static int procs_submit(tdm_executor *e, tdm_task *t, size_t backlog,
   if (err != TDM_OK) return err;
   tdm_settled_init(&out);
   tdm_mutex_lock(&p->lock);
+  /* The manager may have found it to be broken just now: it has failed all that
+   * was there, and looks after no more. */
   if (tdm_load_acquire(&e->broken)) err = TDM_BROKEN;
   int is_first = p->present == 0;
   if (err == TDM_OK && is_first) {

@@ -659,7 +659,9 @@ static tdm_task *give_up_locked(threads *p, member *m, uint64_t run) {
 static tdm_task *watch_locked(threads *p, member *m, tdm_time now,
                               tdm_time *next) {
   tdm_worker *w = &m->worker;
-  uint64_t run = tdm_load_acquire(&w->run), ordered = tdm_worker_ordered(w);
+  uint64_t run = tdm_load_total(&w->run);
+  uint64_t seen = tdm_load_total(&w->own_stop.order);
+  uint64_t ordered = tdm_worker_ordered(w, seen);
   *next = TDM_FOREVER;
   if (run == 0 || run == TDM_LOST) return NULL;
   if (ordered == 0) {
@@ -668,15 +670,18 @@ static tdm_task *watch_locked(threads *p, member *m, tdm_time now,
     if (now < *next) return NULL;
     ordered = tdm_load_total(why == TDM_WHY_TIMEOUT ? &w->deadline_run
                                                     : &w->base_run);
-    tdm_stop_order(&w->own_stop, ordered, why);
+    if (!tdm_stop_try_order(&w->own_stop, seen, ordered, why)) {
+      *next = now; /* somebody else has ordered something: what? */
+      return NULL;
+    }
   }
   if (m->stopping != ordered) {
     m->stopping = ordered;
     m->stop_since = now;
   }
+  *next = now + AGAIN_AFTER;
   if (now - m->stop_since > GRACE) return give_up_locked(p, m, run);
   pthread_kill(m->thread, tdm_interrupt_signal());
-  *next = now + AGAIN_AFTER;
   return NULL;
 }
 
@@ -714,12 +719,10 @@ static int threads_try_stop(tdm_executor *e, tdm_task *t) {
   if (threads_keep_time(e) != TDM_OK || !tdm_task_try_stop(t)) return 0;
   tdm_mutex_lock(&p->crew_lock);
   for (member *m = p->members; m != NULL; m = m->next) {
-    uint64_t run = tdm_load_acquire(&m->worker.run);
+    uint64_t run = tdm_load_total(&m->worker.run);
     if (run == 0 || run == TDM_LOST) continue;
     if (tdm_load_relaxed(&m->worker.base_task) == t)
       order_locked(m, tdm_load_total(&m->worker.base_run));
-    else if (tdm_load_relaxed(&m->worker.task) == t)
-      order_locked(m, run);
   }
   tdm_mutex_unlock(&p->crew_lock);
   tdm_keeper_look_by(&p->keeper, 0);

@@ -16,6 +16,10 @@
 #define SHORT (100 * INT64_C(1000))
 #define STALE (1000 * INT64_C(1000))
 
+/* What runs on top of others, or is left behind by them, has numbers from here
+ * on: a pool gives none of these. */
+#define OWN_NUMBER (UINT64_C(1) << 61)
+
 /* C stack that runs on top of each other may take, so that what is left is
  * enough for what Lua allows one: of the stacks that threads.c gives. */
 #ifdef TDM_DEBUG
@@ -105,13 +109,15 @@ static void copy_call(tdm_worker *w, tdm_task *t) {
   tdm_store_relaxed(&c->state, (uint8_t)TDM_RUNNING);
 }
 
-/* A run that has to end at some time is published first. The keeper may have
- * looked before that. */
-static void call_keeper(tdm_worker *w) {
-  tdm_time deadline = tdm_load_relaxed(&w->deadline);
-  int shall_end = tdm_load_total(&w->ctl.stop->cancelled);
-  if (w->keeper != NULL && (deadline != 0 || shall_end))
-    tdm_keeper_look_by(w->keeper, shall_end ? 0 : deadline);
+/* The keeper looks by the deadline of this run. One that begins while all are
+ * told to end may have been missed by the look that this has brought about. */
+static void tell_keeper(tdm_worker *w) {
+  tdm_time moment = tdm_load_relaxed(&w->deadline);
+  if (w->keeper == NULL) return;
+  if (tdm_load_total(&w->ctl.stop->cancelled))
+    tdm_keeper_look_by(w->keeper, 0);
+  else if (moment != 0)
+    tdm_keeper_look_by(w->keeper, moment);
 }
 
 /* Of several runs on top of each other the earliest deadline counts. */
@@ -138,10 +144,21 @@ static void begin_outermost(tdm_worker *w, tdm_task *t, uint64_t run) {
   set_outermost(w, t, run, &w->look_up);
 }
 
-/* Who stops a task first changes its state, then looks for its run. */
+/* One of the worker's runs shall end, unless one is told to already: it is
+ * asked for again when that has ended. */
+static void order_inside(tdm_worker *w, uint64_t run) {
+  uint64_t seen;
+  do {
+    seen = tdm_load_total(&w->ctl.stop->order);
+    if (tdm_worker_ordered(w, seen) != 0) return;
+  } while (!tdm_stop_try_order(w->ctl.stop, seen, run, TDM_WHY_CANCEL));
+}
+
+/* Who stops a task first changes its state, then looks for its run. Until this
+ * is done the run may not be given up, and the task is there. */
 static void heed_state(tdm_worker *w, tdm_task *t) {
-  if (tdm_load_total(&t->state) == TDM_STOPPING)
-    tdm_stop_order(w->ctl.stop, w->ctl.run, TDM_WHY_CANCEL);
+  if (tdm_load_total(&t->state) == TDM_STOPPING) order_inside(w, w->ctl.run);
+  tdm_store_release(&w->let_go, w->ctl.run);
 }
 
 /* From here to end_run the world may tell this run to end. */
@@ -160,7 +177,7 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   tdm_store_total(&w->run, run);
   heed_state(w, t);
   if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
-  call_keeper(w);
+  tell_keeper(w);
 }
 
 /* False: the run was given up. */
@@ -183,7 +200,8 @@ static void begin_start(tdm_worker *w, tdm_task *t) {
   tdm_store_relaxed(&w->task, t);
   set_outermost(w, t, run, NULL);
   tdm_store_total(&w->run, run);
-  call_keeper(w);
+  tdm_store_release(&w->let_go, run);
+  tell_keeper(w);
 }
 
 int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_task *t,
@@ -198,6 +216,7 @@ int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_task *t,
 
 tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run) {
   tdm_task *t = tdm_load_relaxed(&w->base_task);
+  if (tdm_load_acquire(&w->let_go) != run) return NULL;
   return tdm_cas_total(&w->run, &run, TDM_LOST) ? t : NULL;
 }
 
@@ -267,9 +286,6 @@ static void pop_frame(tdm_worker *w, const tdm_frame *f) {
   heed_state(w, f->task);
 }
 
-/* Numbers of a kind that a pool does not give. */
-#define OWN_NUMBER (UINT64_C(1) << 61)
-
 static void run_numbered(tdm_worker *w, tdm_task *t) {
   tdm_worker_run(w, t, OWN_NUMBER | ++w->runs, tdm_clock_now());
 }
@@ -330,13 +346,13 @@ int tdm_worker_try_stop_inside(tdm_worker *w, tdm_task *t) {
   uint64_t run = w->ctl.run;
   for (const tdm_frame *f = w->ctl.outer; f != NULL; f = f->outer)
     if (f->task == t) run = f->run;
-  tdm_stop_order(w->ctl.stop, run, TDM_WHY_CANCEL);
+  order_inside(w, run);
   w->runner->interrupt(w->vm);
   return 1;
 }
 
-uint64_t tdm_worker_ordered(tdm_worker *w) {
-  uint64_t run = tdm_load_total(&w->ctl.stop->order) >> 2;
+uint64_t tdm_worker_ordered(tdm_worker *w, uint64_t order) {
+  uint64_t run = order >> 2;
   if (run == 0) return 0;
   if (run == tdm_load_total(&w->run) || run == tdm_load_total(&w->base_run) ||
       run == tdm_load_total(&w->deadline_run))
@@ -384,9 +400,19 @@ void tdm_ctl_print(const tdm_ctl *c, const char *text, size_t n) {
 
 void tdm_stop_order(tdm_stop *s, uint64_t run, enum tdm_why why) {
   uint64_t order = tdm_load_total(&s->order);
-  if (order >> 2 == run) return;
-  tdm_cas_total(&s->order, &order, run << 2 | (uint64_t)why);
+  /* Another may order at the same time, for a run that is over: the later run
+   * is the one that counts, whoever comes first. */
+  do
+    if (order >> 2 >= run && order >> 2 < OWN_NUMBER) return;
+  while (!tdm_cas_total(&s->order, &order, run << 2 | (uint64_t)why));
   tdm_park_wake(&s->park);
+}
+
+int tdm_stop_try_order(tdm_stop *s, uint64_t seen, uint64_t run,
+                       enum tdm_why why) {
+  int ok = tdm_cas_total(&s->order, &seen, run << 2 | (uint64_t)why);
+  if (ok) tdm_park_wake(&s->park);
+  return ok;
 }
 
 void tdm_stop_ring(tdm_stop *s) {

@@ -78,8 +78,10 @@ typedef struct tdm_worker {
   /* The task, as it is run: so that nothing of the real one need be touched
    * until it ends, and others can give it up meanwhile. */
   tdm_task call;
-  tdm_interruptible look_up;       /* while it runs */
-  const tdm_interruptible *before; /* of a run around it, in the same thread */
+  tdm_interruptible look_up; /* while it runs */
+  /* What the thread runs besides: the task that runs this one in a pool of its
+   * own, whose worker is the same thread. */
+  const tdm_interruptible *before;
   const tdm_runner *runner;
   tdm_keeper *keeper; /* who sees that runs have an end, or NULL */
   void *vm;           /* NULL: not open */
@@ -95,6 +97,7 @@ typedef struct tdm_worker {
   /* what it does now */
   _Atomic(uint64_t) run;    /* its number; 0: nothing; or TDM_LOST */
   _Atomic(tdm_task *) task; /* of this run */
+  _Atomic(uint64_t) let_go; /* the run that leaves it alone until its end */
   /* the same of the outermost run, on top of which the others are */
   _Atomic(uint64_t) base_run;
   _Atomic(tdm_task *) base_task;
@@ -122,9 +125,9 @@ void tdm_worker_close(tdm_worker *w);
 void tdm_worker_fini(tdm_worker *w);
 
 /* Runs a claimed task to its outcome: state, payload and times are set, the
- * tally knows of it; it is not yet delivered. `run`: a number that no other run
- * of this worker has. `now`: the time. Returns the time at its end; or 0: the
- * worker was given up, the task is no longer its own. */
+ * tally knows of it; it is not yet delivered. `run`: a number greater than that
+ * of any run of this worker before. `now`: the time. Returns the time at its
+ * end; or 0: the worker was given up, the task is no longer its own. */
 tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now);
 
 /* Runs a claimed task on top of the one that runs, if one does, to its outcome,
@@ -142,9 +145,9 @@ int tdm_worker_explain_cycle(tdm_worker *w, const tdm_task *t, char *cycle,
 /* Tells a task on the worker's own stack to end. False: it is not there. */
 int tdm_worker_try_stop_inside(tdm_worker *w, tdm_task *t);
 
-/* Is something of what it runs told to end? The number of that run, or 0. Any
+/* Is this order for something that it runs? The number of that run, or 0. Any
  * thread. */
-uint64_t tdm_worker_ordered(tdm_worker *w);
+uint64_t tdm_worker_ordered(tdm_worker *w, uint64_t order);
 
 /* Gives up the run of this number, which does not end, and all below it: the
  * task of the outermost one is the caller's, to be settled. NULL: it has ended.
@@ -172,9 +175,14 @@ void tdm_ctl_print(const tdm_ctl *c, const char *text, size_t n);
 /* Tells the running task to end. Any thread. */
 void tdm_stop_ring(tdm_stop *s);
 
-/* Tells the run of this number to end at once. Any thread; the first reason
- * counts. Whoever calls it then interrupts the thread (interrupt.h). */
+/* Tells the run of this number to end at once; numbers of later runs are
+ * greater. Any thread; the first reason counts. Whoever calls it then
+ * interrupts the thread (interrupt.h). */
 void tdm_stop_order(tdm_stop *s, uint64_t run, enum tdm_why why);
+
+/* The same, if nobody has ordered anything since `seen` was the order. */
+int tdm_stop_try_order(tdm_stop *s, uint64_t seen, uint64_t run,
+                       enum tdm_why why);
 
 /* Shall the run that goes on here end at once? It is cancelled with one that
  * waits for it. By the worker's own thread, also in a signal handler. */

@@ -12,7 +12,9 @@ local kinds = require "bench.kinds"
 local machine = require "bench.machine"
 local report = require "bench.report"
 
-local FAMILIES = { "latency", "map", "cpu", "sleep", "data", "life", "memory" }
+local FAMILIES = {
+  "latency", "map", "cpu", "sleep", "data", "life", "stop", "memory",
+}
 
 local function positive(text)
   local value = math.tointeger(tonumber(text))

@@ -25,6 +25,33 @@ function tasks.spin(iterations)
   return sum
 end
 
+--- How long `spin` takes, as it sees it itself.
+function tasks.seconds_of_spin(iterations)
+  local now = require("tandem").now
+  local start = now()
+  tasks.spin(iterations)
+  return now() - start
+end
+
+local function loop()
+  while true do end
+end
+
+local endless = {
+  plain = loop,
+  catching = function()
+    while true do pcall(loop) end
+  end,
+  coroutine = function()
+    while true do coroutine.resume(coroutine.create(loop)) end
+  end,
+}
+
+--- Does not end by itself, in this way.
+function tasks.endless(way)
+  endless[way]()
+end
+
 --- Holds its worker until the pipe at `path` has had a writer and lost it.
 -- Unbuffered, so that a held worker owns no buffer of the C library.
 function tasks.hold(path)

@@ -13,6 +13,7 @@ typedef struct machine {
   recipe *recipe;
   tdm_ctl *ctl;
   int number;
+  atomic_int interrupted; /* by the signal, or at the start of a run */
 } machine;
 
 /* --- the runner ----------------------------------------------------------- */
@@ -38,7 +39,8 @@ static int open_machine(const void *arg, tdm_ctl *ctl, void **vm,
   }
   machine *m = tdm_mem_new(sizeof *m);
   if (m == NULL) return TDM_NOMEM;
-  *m = (machine){r, ctl, tdm_add_total(&r->opened, 1) + 1};
+  *m = (machine){
+      .recipe = r, .ctl = ctl, .number = tdm_add_total(&r->opened, 1) + 1};
   *vm = m;
   return TDM_OK;
 }
@@ -54,8 +56,10 @@ static enum job job_of(const tdm_task *t) {
   return t->func == NULL ? JOB_ECHO : (enum job)(t->func->spec[0] - 'a');
 }
 
-/* Jobs that can be interrupted ask for themselves. */
-static void look_up(void *vm) { (void)vm; }
+static void look_up(void *vm) {
+  machine *m = vm;
+  tdm_store_relaxed(&m->interrupted, 1);
+}
 
 static void *target_of(const tdm_task *t) {
   void *p;
@@ -90,13 +94,27 @@ static enum tdm_state sleep_on(machine *m, gate *g, tdm_buf *out) {
   return fail(out, err == TDM_ABORTED ? "told to end" : "woke up");
 }
 
-/* --- what processes do --- */
-
 static int number_of(const tdm_task *t) {
   int n;
   memcpy(&n, tdm_payload_bytes(&t->payload), sizeof n);
   return n;
 }
+
+/* As Lua code does it looks at what it was told only when it has been
+ * interrupted. */
+static enum tdm_state heed(machine *m, const tdm_task *t, tdm_buf *out) {
+  enum tdm_why why = TDM_WHY_NOT;
+  while (why == TDM_WHY_NOT) {
+    while (!tdm_load_relaxed(&m->interrupted)) tdm_pause();
+    tdm_store_relaxed(&m->interrupted, 0);
+    why = tdm_ctl_why(m->ctl);
+  }
+  tdm_time end = tdm_clock_now() + number_of(t) * INT64_C(1000);
+  while (tdm_clock_now() < end) tdm_pause();
+  return why == TDM_WHY_CANCEL ? TDM_CANCELLED : fail(out, "out of time");
+}
+
+/* --- what processes do --- */
 
 static door_address door_of(const tdm_task *t) {
   door_address d;
@@ -192,6 +210,8 @@ static enum tdm_state run_job(void *vm, tdm_task *t, tdm_buf *out) {
     case JOB_WHO:
       append(out, &m->number, sizeof m->number);
       return TDM_DONE;
+    case JOB_HEED:
+      return heed(m, t, out);
     default:
       return run_for_process(m, t, out);
   }
@@ -277,8 +297,14 @@ static void free_slot(tdm_task *t, void *arg) {
   tdm_payload_fini(&t->payload);
 }
 
+/* A thread that was given up may still be on its way home. */
+static void await_the_lost(tdm_executor *e) {
+  while (e->ops->lost != NULL && e->ops->lost(e) != 0) sched_yield();
+}
+
 void rig_close(rig *r) {
   rig_end(r);
+  await_the_lost(r->e);
   tdm_executor_free(r->e);
   CHECK_INT(tdm_load_total(&r->recipe.opened),
             tdm_load_total(&r->recipe.closed));
@@ -331,6 +357,16 @@ void rig_wait_all(rig *r) {
     int count = (int)r->port->away;
     CHECK_INT(tdm_port_wait(r->port, NULL, count, TDM_FOREVER, 0), TDM_OK);
   }
+}
+
+void rig_check_tally(rig *r, uint64_t done, uint64_t stopped, uint64_t failed) {
+  tdm_tally *sum = tdm_mem_zero(sizeof *sum);
+  CHECK(sum != NULL);
+  tdm_executor_tally(r->e, sum);
+  CHECK_INT(tdm_load_relaxed(&sum->done), done);
+  CHECK_INT(tdm_load_relaxed(&sum->stopped), stopped);
+  CHECK_INT(tdm_load_relaxed(&sum->failed), failed);
+  tdm_mem_free(sum);
 }
 
 size_t rig_workers(rig *r) { return r->e->ops->workers(r->e, NULL, 0); }

@@ -23,6 +23,7 @@ enum job {
   JOB_FAIL,  /* fails with "oops" */
   JOB_NOMEM, /* fails with nothing, which means out of memory */
   JOB_WHO,   /* -> which virtual machine ran it: int */
+  JOB_HEED,  /* int: loops until it is interrupted, and so many us longer */
   /* For processes. */
   JOB_PID,     /* -> pid_t */
   JOB_DOOR,    /* door_address: enters */
@@ -80,7 +81,8 @@ tdm_settings rig_settings(unsigned max_workers);
  * they get a copy of the recipe. */
 void rig_open(rig *r, maker make, const tdm_settings *s);
 
-/* Shuts down in good order: closes, waits until all is over, frees. */
+/* Shuts down in good order: closes, waits until all is over and all who were
+ * given up have come home, frees. */
 void rig_close(rig *r);
 
 /* Closes and waits until it is over. */
@@ -103,6 +105,9 @@ enum tdm_state rig_finish(rig *r, tdm_task *t);
 
 /* Waits until nothing is away. */
 void rig_wait_all(rig *r);
+
+/* What became of the tasks that ran. */
+void rig_check_tally(rig *r, uint64_t done, uint64_t stopped, uint64_t failed);
 
 /* Until all `n` workers sleep in the kernel. */
 void rig_wait_asleep(rig *r, size_t n);

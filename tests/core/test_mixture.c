@@ -109,6 +109,8 @@ static void happen(party *p) {
     tdm_executor_try_cancel(p->task[i]);
   else if (what < 870 && i >= 0)
     tdm_executor_try_kill(p->task[i]);
+  else if (what < 880 && i >= 0)
+    tdm_executor_try_interrupt(p->task[i]);
   else if (what < 890)
     CHECK_INT(e->ops->resize(e, 1 + below(p, 5)), TDM_OK);
   else if (what < 895)

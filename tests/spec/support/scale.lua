@@ -10,6 +10,10 @@ local scale = {}
 scale.sanitized = os.getenv("TANDEM_MODE") == "asan"
   or os.getenv("TANDEM_MODE") == "tsan"
 
+--- ThreadSanitizer puts a signal off until the next call that it knows, and a
+-- loop of Lua makes none: such code cannot be stopped there, only given up.
+scale.defers_signals = os.getenv("TANDEM_MODE") == "tsan"
+
 local is_slow = slow_modes[os.getenv("TANDEM_MODE")] == true
 local is_collecting = (os.getenv("LUA_INIT") or "")
   :find("collectgarbage", 1, true) ~= nil
