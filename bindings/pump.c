@@ -1,6 +1,7 @@
 #include "pump.h"
 
 #include "../core/fork.h"
+#include "../core/then.h"
 #include "future.h"
 
 /* A callback that waits runs further callbacks inside; so deep and no deeper,
@@ -115,11 +116,6 @@ static int has_passed(tdm_time deadline) {
 
 static int is_settled(const tdm_task *t) { return t->marks & TDM_SETTLED; }
 
-/* The task before it may have to be brought on by this very thread. */
-static int is_held(tdm_task *t) {
-  return tdm_load_relaxed(&t->state) >= TDM_HELD;
-}
-
 int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
                    tdm_time deadline) {
   for (;;) {
@@ -131,7 +127,7 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
     if (has_passed(deadline)) return 0;
     /* With callbacks to run, any task may be the one that matters; a future
      * that is not of an executor settles by callbacks only. */
-    int any = c->port->watched != 0 || t->executor == NULL || is_held(t);
+    int any = c->port->watched != 0 || t->executor == NULL;
     int err =
         tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
     if (err == TDM_INTR) tdml_let_hooks_run(L);
@@ -172,7 +168,7 @@ static int still_wanted(lua_State *L, tdml_client *c, int idx,
     if (!is_settled(t)) {
       check_owner(L, c, t);
       left++;
-      held += is_held(t);
+      held += tdm_then_is_held(t);
     } else if (t->state == TDM_FAILED || t->state == TDM_EXPIRED)
       failed = 1;
     else

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "os.h"
+#include "then.h"
 
 typedef struct machine {
   recipe *recipe;
@@ -57,9 +58,21 @@ static enum job job_of(const tdm_task *t) {
 /* Jobs that can be interrupted ask for themselves. */
 static void look_up(void *vm) { (void)vm; }
 
+/* Its own argument, of `n` bytes. */
+static void read_argument(const tdm_task *t, void *to, size_t n) {
+  const char *p = tdm_payload_bytes(&t->payload);
+  uint64_t before = 0;
+  if (t->job == JOBS_THEN) {
+    memcpy(&before, p, sizeof before);
+    p += sizeof before + before;
+  }
+  CHECK(p + n <= tdm_payload_bytes(&t->payload) + t->payload.n);
+  memcpy(to, p, n);
+}
+
 static void *target_of(const tdm_task *t) {
   void *p;
-  memcpy(&p, tdm_payload_bytes(&t->payload), sizeof p);
+  read_argument(t, &p, sizeof p);
   return p;
 }
 
@@ -80,7 +93,7 @@ static void meet(meeting *m) {
 
 static void take_note(const tdm_task *t) {
   note n;
-  memcpy(&n, tdm_payload_bytes(&t->payload), sizeof n);
+  read_argument(t, &n, sizeof n);
   n.list[tdm_add_total(n.n, 1)] = n.value;
 }
 
@@ -90,17 +103,26 @@ static enum tdm_state sleep_on(machine *m, gate *g, tdm_buf *out) {
   return fail(out, err == TDM_ABORTED ? "told to end" : "woke up");
 }
 
-/* --- what processes do --- */
-
 static int number_of(const tdm_task *t) {
   int n;
-  memcpy(&n, tdm_payload_bytes(&t->payload), sizeof n);
+  read_argument(t, &n, sizeof n);
   return n;
 }
 
+static enum tdm_state add(const tdm_task *t, tdm_buf *out) {
+  int n = 0, own = number_of(t);
+  /* A gate, for one, has no result. */
+  if (t->job == JOBS_THEN && t->payload.n > TDM_THEN_HEAD + sizeof own)
+    memcpy(&n, tdm_payload_bytes(&t->payload) + TDM_THEN_HEAD, sizeof n);
+  n += own;
+  return append(out, &n, sizeof n) == TDM_OK ? TDM_DONE : TDM_FAILED;
+}
+
+/* --- what processes do --- */
+
 static door_address door_of(const tdm_task *t) {
   door_address d;
-  memcpy(&d, tdm_payload_bytes(&t->payload), sizeof d);
+  read_argument(t, &d, sizeof d);
   return d;
 }
 
@@ -192,6 +214,8 @@ static enum tdm_state run_job(void *vm, tdm_task *t, tdm_buf *out) {
     case JOB_WHO:
       append(out, &m->number, sizeof m->number);
       return TDM_DONE;
+    case JOB_ADD:
+      return add(t, out);
     default:
       return run_for_process(m, t, out);
   }

@@ -23,6 +23,7 @@ enum job {
   JOB_FAIL,  /* fails with "oops" */
   JOB_NOMEM, /* fails with nothing, which means out of memory */
   JOB_WHO,   /* -> which virtual machine ran it: int */
+  JOB_ADD, /* int; where it continues a task, that one's int besides: -> sum */
   /* For processes. */
   JOB_PID,     /* -> pid_t */
   JOB_DOOR,    /* door_address: enters */
@@ -34,6 +35,9 @@ enum job {
   JOB_ATTEMPT, /* int: dies in the attempts before this one; -> the attempt */
   JOBS
 };
+
+/* tdm_task.job of a continuation: its argument lies behind a result. */
+#define JOBS_THEN 1
 
 /* What a big result holds. */
 static inline char big_byte(size_t i) { return (char)(i * 7 + i / 4096); }
