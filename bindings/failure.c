@@ -41,8 +41,12 @@ static void make_string(lua_State *L) {
 }
 
 int tdml_put_failure(lua_State *L, tdml_scratch *s, int mode, tdm_buf *out) {
-  const tdml_encode_opts opts = {mode, "error", 0};
   tdml_push_traceback(L);
+  return tdml_put_error(L, s, mode, out);
+}
+
+int tdml_put_error(lua_State *L, tdml_scratch *s, int mode, tdm_buf *out) {
+  const tdml_encode_opts opts = {mode, "error", 0};
   int first = lua_gettop(L) - 1;
   int err = tdml_encode(L, first, 2, out, s, &opts);
   if (err == TDM_ENCODE) {

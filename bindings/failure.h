@@ -17,6 +17,9 @@
  * was appended. */
 int tdml_put_failure(lua_State *L, tdml_scratch *s, int mode, tdm_buf *out);
 
+/* The same with the traceback, or nil, at the top, and the error below. */
+int tdml_put_error(lua_State *L, tdml_scratch *s, int mode, tdm_buf *out);
+
 /* Pushes the error that the core's note (core/note.h) is about. */
 void tdml_push_note(lua_State *L, const char *p, const char *task);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../core/note.h"
+#include "../core/then.h"
 #include "failure.h"
 #include "pump.h"
 
@@ -24,11 +25,16 @@ tdml_future *tdml_future_push(lua_State *L, tdml_client *c) {
   return push(L, c, 1);
 }
 
-tdml_future *tdml_future_push_next(lua_State *L, tdml_client *c, int before) {
-  tdml_future *f = push(L, c, 2);
+tdml_future *tdml_future_push_next(lua_State *L, tdml_client *c) {
+  return push(L, c, 2);
+}
+
+void tdml_future_sethold(lua_State *L, int idx, int before) {
+  tdml_future *f = lua_touserdata(L, before);
+  if (f->task->marks & TDM_SETTLED) return;
+  f->thens++;
   lua_pushvalue(L, before);
-  lua_setiuservalue(L, -2, 2);
-  return f;
+  lua_setiuservalue(L, idx, 2);
 }
 
 static tdm_task *testfuture(lua_State *L, int idx) {
@@ -200,7 +206,8 @@ static const char *status_of(tdm_task *t) {
 
 static int raise_timeout(lua_State *L, tdm_task *t) {
   tdml_pusherror(L, "timeout", "the task is still %s", status_of(t));
-  if (t->func != NULL) tdml_seterrorstring(L, "task", t->func->label);
+  const tdm_func *func = tdm_peek(&t->func);
+  if (func != NULL) tdml_seterrorstring(L, "task", func->label);
   if (lua_isnumber(L, 2)) tdml_seterrornumber(L, "waited", lua_tonumber(L, 2));
   return tdml_throw(L);
 }
@@ -227,7 +234,7 @@ void tdml_push_unsaid(lua_State *L, const tdm_task *t) {
     push_cancelled(L, t);
 }
 
-static void encode_kept_results(lua_State *L, tdm_task *t, int idx, int mode) {
+static int encode_kept_results(lua_State *L, tdm_task *t, int idx, int mode) {
   tdml_client *c = tdml_client_of(L);
   tdml_encode_opts opts = {mode, "result", 1};
   tdm_buf buf = {0};
@@ -236,32 +243,64 @@ static void encode_kept_results(lua_State *L, tdm_task *t, int idx, int mode) {
     err = tdml_encode(L, lua_gettop(L) - n + 1, n, &buf, c->scratch, &opts);
   if (err == TDM_OK) err = tdm_payload_take(&t->payload, &buf);
   tdm_buf_fini(&buf);
-  if (err == TDM_ENCODE) {
-    tdml_pusherror(L, "encode", "%s", tdml_scratch_message(c->scratch));
-    tdml_throw(L);
-  }
-  if (err != TDM_OK) tdml_nomem(L);
+  return err;
 }
 
-static void encode_kept_failure(lua_State *L, tdm_task *t, int idx, int mode) {
+static int encode_kept_failure(lua_State *L, tdm_task *t, int idx, int mode) {
   tdm_buf buf = {0};
-  if (!tdml_future_getnotes(L, idx)) return;
-  if (lua_getfield(L, -1, "failure") != LUA_TTABLE) return;
+  if (!tdml_future_getnotes(L, idx)) return TDM_OK;
+  if (lua_getfield(L, -1, "failure") != LUA_TTABLE) return TDM_OK;
   lua_rawgeti(L, -1, 1);
-  tdml_put_failure(L, tdml_client_of(L)->scratch, mode, &buf);
-  tdm_payload_take(&t->payload, &buf);
+  lua_rawgeti(L, -2, 2);
+  tdml_put_error(L, tdml_client_of(L)->scratch, mode, &buf);
+  int err = tdm_payload_take(&t->payload, &buf);
   tdm_buf_fini(&buf);
+  return err;
 }
 
-void tdml_future_needbytes(lua_State *L, int idx, int mode) {
+int tdml_future_needbytes(lua_State *L, int idx, int mode) {
   tdml_future *f = lua_touserdata(L, idx);
-  int top = lua_gettop(L);
-  if (!(f->task->marks & TDM_SETTLED) || f->task->payload.n != 0) return;
-  if (tdm_load_relaxed(&f->task->state) == TDM_DONE)
-    encode_kept_results(L, f->task, idx, mode);
-  else if (f->task->executor == NULL)
-    encode_kept_failure(L, f->task, idx, mode);
+  tdm_task *t = f->task;
+  int top = lua_gettop(L), err = TDM_OK;
+  if (!(t->marks & TDM_SETTLED) || t->payload.n != 0) return TDM_OK;
+  if (tdm_load_relaxed(&t->state) == TDM_DONE)
+    err = encode_kept_results(L, t, idx, mode);
+  else
+    err = encode_kept_failure(L, t, idx, mode);
   lua_settop(L, top);
+  return err;
+}
+
+void tdml_future_pusherror(lua_State *L, int err) {
+  const tdml_scratch *s = tdml_client_of(L)->scratch;
+  if (err != TDM_ENCODE) tdml_nomem(L);
+  tdml_pusherror(L, "encode", "%s", tdml_scratch_message(s));
+  tdml_seterrorstring(L, "path", tdml_scratch_path(s));
+}
+
+/* What waits for the task fails with the error on top, which is popped. */
+static void pass_error(lua_State *L, tdm_task *t) {
+  tdm_task failed = {.state = TDM_FAILED};
+  tdm_buf buf = {0};
+  lua_pushnil(L);
+  tdml_put_error(L, tdml_client_of(L)->scratch, TDML_REFUSE_MT, &buf);
+  tdm_payload_take(&failed.payload, &buf);
+  tdm_buf_fini(&buf);
+  tdm_store_total(&failed.then, tdm_swap_total(&t->then, (tdm_task *)NULL));
+  tdm_then_pass(&failed, 1);
+  tdm_payload_fini(&failed.payload);
+}
+
+void tdml_future_pass(lua_State *L, int idx) {
+  tdml_future *f = lua_touserdata(L, idx);
+  if (!tdm_then_has(f->task)) return;
+  int err = tdml_future_needbytes(L, idx, TDML_REFUSE_MT);
+  if (err == TDM_OK) {
+    tdm_then_pass(f->task, 1);
+    return;
+  }
+  tdml_future_pusherror(L, err);
+  pass_error(L, f->task);
 }
 
 /* --- methods --- */
@@ -289,7 +328,9 @@ int tdml_future_result(lua_State *L) {
 static int future_wait(lua_State *L) {
   tdm_task *t = tdml_checkfuture(L, 1);
   tdm_time deadline = tdml_optdeadline(L, 2, 1, "wait");
-  lua_pushboolean(L, tdml_wait_task(L, tdml_client_of(L), t, deadline));
+  int settled = tdml_wait_task(L, tdml_client_of(L), t, deadline);
+  if (settled) drop_pool(L, 1);
+  lua_pushboolean(L, settled);
   return 1;
 }
 
@@ -479,18 +520,20 @@ static int future_info(lua_State *L) {
   look(L, t);
   int settled = t->marks & TDM_SETTLED;
   lua_createtable(L, 0, 10);
-  if (t->func != NULL) {
-    lua_pushstring(L, t->func->label);
+  const tdm_func *func = tdm_peek(&t->func);
+  if (func != NULL) {
+    lua_pushstring(L, func->label);
     lua_setfield(L, -2, "task");
   }
   lua_pushstring(L, status_of(t));
   lua_setfield(L, -2, "status");
   lua_pushinteger(L, t->attempt);
   lua_setfield(L, -2, "attempt");
-  lua_pushinteger(L, (lua_Integer)t->bytes_in);
+  lua_pushinteger(L, (lua_Integer)tdm_peek(&t->bytes_in));
   lua_setfield(L, -2, "bytes_in");
-  if (t->queued != 0) set_time(L, "queued", t->queued);
-  if (settled && t->state != TDM_CANCELLED && t->func != NULL) {
+  tdm_time queued = tdm_peek(&t->queued);
+  if (queued != 0) set_time(L, "queued", queued);
+  if (settled && t->state != TDM_CANCELLED && func != NULL) {
     set_time(L, "started", t->started);
     set_time(L, "finished", t->finished);
     if (t->state != TDM_EXPIRED) {
@@ -540,8 +583,9 @@ static int future_tostring(lua_State *L) {
     return 1;
   }
   tdm_port_drain(tdm_port_of(t));
+  const tdm_func *func = tdm_peek(&t->func);
   lua_pushfstring(L, "tandem.Future: %p %s %s", (void *)t,
-                  t->func != NULL ? t->func->label : "group", status_of(t));
+                  func != NULL ? func->label : "group", status_of(t));
   return 1;
 }
 

@@ -21,15 +21,25 @@ typedef struct tdml_future {
 /* Pushes a future without a task: box first, then acquire. */
 tdml_future *tdml_future_push(lua_State *L, tdml_client *c);
 
-/* The same for a continuation: its second user value is the future before it,
- * until it is settled. */
-tdml_future *tdml_future_push_next(lua_State *L, tdml_client *c, int before);
+/* The same for a continuation, which has a second user value: the future before
+ * it, until either is settled. */
+tdml_future *tdml_future_push_next(lua_State *L, tdml_client *c);
+
+/* The continuation at idx waits for the future at `before`, unless that is
+ * settled already. */
+void tdml_future_sethold(lua_State *L, int idx, int before);
 
 /* Sees to it that what a settled task ended with is there as bytes: it may be
  * kept as values in the notes of the future at idx, that of a group always is.
  * A failed one has a message of the error and its traceback. `mode`: what to do
- * with metatables. Raises a memory error. */
-void tdml_future_needbytes(lua_State *L, int idx, int mode);
+ * with metatables. TDM_OK, TDM_ENCODE or TDM_NOMEM. */
+int tdml_future_needbytes(lua_State *L, int idx, int mode);
+
+/* Pushes what is wrong after needbytes, or raises that memory is. */
+void tdml_future_pusherror(lua_State *L, int err);
+
+/* The future at idx was settled by hand: hands on what waits for it. */
+void tdml_future_pass(lua_State *L, int idx);
 
 /* The task of the future at idx; an argument error if it is no future. */
 tdm_task *tdml_checkfuture(lua_State *L, int idx);

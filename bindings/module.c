@@ -9,7 +9,6 @@
 #include "../core/cpu.h"
 #include "../core/mem.h"
 #include "../core/os.h"
-#include "../core/then.h"
 #include "chunk.h"
 #include "client.h"
 #include "future.h"
@@ -44,10 +43,7 @@ static int settle(lua_State *L) {
     uint8_t state = lua_toboolean(L, 2) ? TDM_DONE : TDM_FAILED;
     tdm_store_total(&t->state, state);
     tdm_port_settle(t);
-    if (tdm_then_has(t)) {
-      tdml_future_needbytes(L, 1, TDML_REFUSE_MT);
-      tdm_then_pass(t, 1);
-    }
+    tdml_future_pass(L, 1);
   }
   lua_pushboolean(L, !settled);
   return 1;

@@ -4,6 +4,7 @@
 
 #include "../core/fork.h"
 #include "../core/nest.h"
+#include "../core/then.h"
 #include "future.h"
 #include "runner.h"
 #include "stop.h"
@@ -312,7 +313,7 @@ static int still_wanted(lua_State *L, tdml_client *c, int idx,
     if (!is_settled(t)) {
       check_owner(L, c, t);
       left++;
-      held += is_held(t);
+      held += tdm_then_is_held(t);
     } else if (t->state == TDM_FAILED || t->state == TDM_EXPIRED)
       failed = 1;
     else

@@ -48,6 +48,11 @@
  * in another thread sees a recent value. */
 #define tdm_bump(p, v) tdm_store_relaxed((p), tdm_load_relaxed(p) + (v))
 
+/* For a plain field that its owner changes while others may look at it, to show
+ * it and no more: either sees the old value or the new one. */
+#define tdm_peek(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define tdm_poke(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+
 /* Tell the processor that this is a spin loop. */
 static inline void tdm_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)

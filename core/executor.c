@@ -78,14 +78,20 @@ int tdm_executor_reserve(tdm_executor *e, tdm_task *t) {
   return TDM_OK;
 }
 
-/* Workers end when all is done. */
+/* Workers end when all is done. What was reserved has come home, or was
+ * cancelled while somebody hands it on: who does shall find a pool that is
+ * open. There will be no more of these. */
 static void end(tdm_executor *e) {
+  while (tdm_load_total(&e->visitors) != 0) sched_yield();
   tdm_store_total(&e->closing, 1);
   e->ops->close(e);
 }
 
+/* It may be over by that, and no worker be there to tell. */
 void tdm_executor_unreserve(tdm_executor *e) {
-  if (--e->reserved == 0 && e->closed && !tdm_executor_is_foreign(e)) end(e);
+  if (--e->reserved != 0 || !e->closed || tdm_executor_is_foreign(e)) return;
+  end(e);
+  tdm_port_nudge(e->port);
 }
 
 static tdm_worker *caller_of(tdm_executor *e) {
@@ -203,7 +209,9 @@ typedef struct reserved {
 static void cancel_reserved(tdm_task *t, void *arg) {
   reserved *r = arg;
   if (!(t->marks & TDM_RESERVED) || executor_of(t) != r->executor) return;
-  if (tdm_executor_try_cancel(t)) r->cancelled += t->items;
+  /* Or it has been, just now, with the one before it. */
+  if (tdm_executor_try_cancel(t) || tdm_load_total(&t->state) == TDM_CANCELLED)
+    r->cancelled += t->items;
 }
 
 static size_t cancel_nested(tdm_executor *e) {
@@ -265,7 +273,6 @@ int tdm_executor_is_foreign(const tdm_executor *e) {
 void tdm_executor_free(tdm_executor *e) {
   const tdm_runner *runner = e->runner;
   void *recipe = e->recipe;
-  while (tdm_load_total(&e->visitors) != 0) sched_yield();
   if (e->caller != NULL) tdm_worker_fini(e->caller);
   tdm_mem_free(e->caller);
   tdm_buf_fini(&e->cause);

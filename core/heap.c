@@ -38,7 +38,7 @@ tdm_heap *tdm_heap_new(tdm_heap_share *s, int fd, unsigned owner) {
 static void unmap(tdm_heap *h, tdm_mapping *m) {
   if (m->p == NULL) return;
   tdm_os_memory_unmap(m->p, m->size);
-  h->mapped_bytes -= m->size;
+  tdm_sub_total(&h->mapped_bytes, m->size);
   *m = (tdm_mapping){0};
 }
 
@@ -216,7 +216,7 @@ static char *large_at(tdm_heap *h, const tdm_block *b, uint32_t number,
     char *p = map(h, b->at, size);
     if (p == NULL) return NULL;
     *m = (tdm_mapping){.p = p, .size = size};
-    h->mapped_bytes += size;
+    tdm_add_total(&h->mapped_bytes, size);
   }
   m->used = 1;
   return m->p;
@@ -240,7 +240,7 @@ void tdm_heap_look_away(tdm_heap *h, uint32_t block) {
   if (block <= h->mapped_count) {
     tdm_mapping *m = &h->mapped[block - 1];
     m->used = 0;
-    if (h->mapped_bytes > MOST_MAPPED) unmap(h, m);
+    if (tdm_load_relaxed(&h->mapped_bytes) > MOST_MAPPED) unmap(h, m);
   }
   tdm_mutex_unlock(&h->lock);
 }

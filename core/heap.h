@@ -69,7 +69,7 @@ typedef struct tdm_heap {
   char *segment[TDM_HEAP_SEGMENTS];
   tdm_mapping *mapped; /* of the large ones, by number - 1 */
   size_t mapped_count;
-  size_t mapped_bytes;
+  atomic_size_t mapped_bytes; /* changed under the lock */
 } tdm_heap;
 
 /* Once, by the host: the blocks begin at `base`, a multiple of a segment. */

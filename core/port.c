@@ -45,6 +45,7 @@ tdm_task *tdm_port_new_task(tdm_port *p) {
 static void free_if_unused(tdm_task *t) {
   if (t->handles != 0 || (t->marks & (TDM_AWAY | TDM_WATCHED))) return;
   if (t->marks & TDM_REPORTED) tdm_mem_free(t->next);
+  if (tdm_then_has(t)) tdm_then_abandon(t);
   tdm_payload_fini(&t->payload);
   tdm_slab_free(tdm_slab_of(t), t);
 }
@@ -221,6 +222,10 @@ int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
                   tdm_time deadline, tdm_time spin) {
   if (spin_for_some(p, deadline, spin)) return TDM_OK;
   tdm_bell *bell = tdm_load_relaxed(&p->bell);
+  if (target != NULL && tdm_then_is_held(target)) {
+    target = NULL;
+    count = 1;
+  }
   tdm_store_relaxed(&bell->countdown, count);
   tdm_store_total(&bell->want, target ? (uintptr_t)target : TDM_WANT_COUNT);
   int err = TDM_OK;

@@ -99,8 +99,8 @@ void tdm_port_watch(tdm_task *t);
 
 /* Returns when there is something to drain: at once where there is already;
  * else when `target` came back or, with a NULL target, when `count` more tasks
- * have. May return early. `spin`: nanoseconds to look for it before sleeping.
- * TDM_OK, TDM_TIMEOUT, TDM_INTR. */
+ * have; any one, where the target is held (then.h). May return early. `spin`:
+ * nanoseconds to look for it before sleeping. TDM_OK, TDM_TIMEOUT, TDM_INTR. */
 int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
                   tdm_time deadline, tdm_time spin);
 

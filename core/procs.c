@@ -202,10 +202,12 @@ static tdm_task *procs_recall(tdm_executor *e) {
 static int procs_try_cancel(tdm_executor *e, tdm_task *t) {
   tdm_procs *p = tdm_procs_of(e);
   tdm_mutex_lock(&p->lock);
-  int had_slot = t->worker != 0;
-  uint8_t state = tdm_load_relaxed(&t->state);
-  int ok = state <= TDM_RUNNING && tdm_procs_withdraw_locked(p, t);
-  if (ok) tdm_store_relaxed(&t->state, (uint8_t)TDM_CANCELLED);
+  uint8_t state = tdm_load_total(&t->state);
+  int is_ours = state <= TDM_RUNNING;
+  int had_slot = is_ours && t->worker != 0;
+  /* Who hands it on may just have failed to, which needs no lock. */
+  int ok = is_ours && tdm_procs_withdraw_locked(p, t) &&
+           tdm_cas_total(&t->state, &state, (uint8_t)TDM_CANCELLED);
   tdm_mutex_unlock(&p->lock);
   /* From the queue it comes home when its turn comes. */
   if (ok && had_slot) tdm_port_deliver(t);
@@ -215,7 +217,7 @@ static int procs_try_cancel(tdm_executor *e, tdm_task *t) {
 /* The worker that runs it can no longer finish it, so that it is on no other
  * when the signal comes. */
 static unsigned take_from_worker_locked(tdm_procs *p, tdm_task *t) {
-  if (t->worker == 0 || tdm_load_relaxed(&t->state) > TDM_STOPPING)
+  if (tdm_load_total(&t->state) > TDM_STOPPING || t->worker == 0)
     return TDM_PLACES;
   uint32_t i = t->worker - 1u;
   if (!tdm_ring_try_kill(p->share, i)) return TDM_PLACES;
@@ -276,7 +278,7 @@ static void procs_kill(tdm_executor *e) {
 static void procs_look(tdm_executor *e, tdm_task *t) {
   tdm_procs *p = tdm_procs_of(e);
   tdm_mutex_lock(&p->lock);
-  if (t->worker != 0 && tdm_load_relaxed(&t->state) == TDM_PENDING) {
+  if (tdm_load_total(&t->state) == TDM_PENDING && t->worker != 0) {
     const tdm_slot *slot = &p->share->slots[t->worker - 1u];
     uint64_t claim = tdm_load_total(&slot->claim);
     if (tdm_claim_state(claim) != TDM_SLOT_READY)
@@ -314,7 +316,7 @@ static void procs_expect_then(tdm_executor *e, tdm_task *t) {
   tdm_procs *p = tdm_procs_of(e);
   tdm_mutex_lock(&p->lock);
   p->thens = 1;
-  if (t->worker != 0 && tdm_load_relaxed(&t->state) <= TDM_STOPPING)
+  if (tdm_load_total(&t->state) <= TDM_STOPPING && t->worker != 0)
     tdm_store_total(&p->share->slots[t->worker - 1u].tell, 1);
   tdm_mutex_unlock(&p->lock);
   tdm_os_event_set(p->wake);

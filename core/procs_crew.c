@@ -526,8 +526,8 @@ static void blame(tdm_procs *p, tdm_task *t, tdm_time started, tdm_note *note,
     tdm_procs_put_first_locked(p, t);
     return;
   }
-  tdm_procs_fail_locked(p, t, note, sizeof *note, started, out);
   t->worker = (uint16_t)note->worker;
+  tdm_procs_fail_locked(p, t, note, sizeof *note, started, out);
 }
 
 static void bury_tasks(tdm_procs *p, unsigned place, tdm_note *note,

@@ -308,7 +308,8 @@ static int take_result(tdm_procs *p, const tdm_slot *slot, tdm_task *t) {
     tdm_heap_abandon(p->heap, block);
     return TDM_NOMEM;
   }
-  if (n >= IN_PLACE && p->heap->mapped_bytes < MOST_IN_PLACE) {
+  if (n >= IN_PLACE &&
+      tdm_load_relaxed(&p->heap->mapped_bytes) < MOST_IN_PLACE) {
     tdm_payload_take_block(&t->payload, p->heap, block, at, n);
     return TDM_OK;
   }

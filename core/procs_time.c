@@ -17,7 +17,7 @@ static void interrupt(tdm_procs *p, unsigned place) {
 }
 
 int tdm_procs_try_stop_locked(tdm_procs *p, tdm_task *t) {
-  if (t->worker == 0 || tdm_load_relaxed(&t->state) > TDM_RUNNING) return 0;
+  if (tdm_load_total(&t->state) > TDM_RUNNING || t->worker == 0) return 0;
   uint32_t i = t->worker - 1u;
   if (!tdm_ring_try_stop(p->share, i)) return 0;
   tdm_store_relaxed(&t->state, (uint8_t)TDM_STOPPING);

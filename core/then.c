@@ -38,9 +38,11 @@ static int prepend(tdm_task *t, const tdm_payload *from) {
   return err;
 }
 
-/* It fails before it has begun; `why` is the payload of that. */
+/* It fails before it has begun; `why` is the payload of that. The state comes
+ * last: from then on others may look. */
 static void fail(tdm_task *t, const void *why, size_t n) {
-  t->queued = t->started = t->finished = tdm_clock_now();
+  t->started = t->finished = tdm_clock_now();
+  t->cpu = 0;
   if (tdm_payload_copy(&t->payload, why, n) != TDM_OK)
     tdm_payload_fini(&t->payload);
   t->bytes_out = t->payload.n;
@@ -60,9 +62,9 @@ static void fail_to_send(tdm_task *t, tdm_executor *e, int err) {
   }
 }
 
-/* To its executor. From when it is PENDING the task may be cancelled, and the
- * executor, should it be closed, end: but not while it has a visitor. True: it
- * is no longer ours. */
+/* To its executor. From when it is PENDING the task may be cancelled, and a
+ * closed executor end: but not while it has a visitor. True: the task is no
+ * longer ours. */
 static int send(tdm_task *t, const tdm_task *from) {
   tdm_executor *e = t->executor;
   int err = tdm_load_acquire(&e->broken) ? TDM_BROKEN : TDM_OK;
@@ -72,34 +74,32 @@ static int send(tdm_task *t, const tdm_task *from) {
     return 0;
   }
   tdm_add_total(&e->visitors, 1);
-  t->bytes_in = t->payload.n;
-  t->queued = tdm_clock_now();
+  tdm_poke(&t->bytes_in, t->payload.n);
   if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
   tdm_store_total(&t->state, (uint8_t)TDM_PENDING);
   int woke;
   err = e->ops->submit(e, t, 1, &woke);
-  int is_sent = err == TDM_OK;
-  if (!is_sent && e->settings.queue_limit != 0)
-    tdm_sub_total(&e->queued, (size_t)1);
-  if (!is_sent && try_change(t, TDM_PENDING, TDM_PASSING))
+  /* Who cancelled it meanwhile has taken it off the count. */
+  if (err != TDM_OK && try_change(t, TDM_PENDING, TDM_PASSING)) {
+    if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
     fail_to_send(t, e, err);
+  }
   tdm_sub_total(&e->visitors, 1);
-  return is_sent;
+  return err == TDM_OK;
 }
 
 /* What `from` ended with is what `t` ends with: the task to be named is the one
  * that failed. */
 static void share_fate(tdm_task *t, const tdm_task *from) {
   uint8_t state = tdm_load_relaxed(&from->state);
-  t->func = from->func;
+  tdm_poke(&t->func, from->func);
+  t->worker = from->worker;
   if (state == TDM_FAILED) {
     fail(t, tdm_payload_bytes(&from->payload), from->payload.n);
-    t->worker = from->worker;
     return;
   }
   tdm_payload_fini(&t->payload);
-  t->queued = t->started = t->finished = tdm_clock_now();
-  t->worker = from->worker;
+  t->started = t->finished = tdm_clock_now();
   t->limit = from->limit;
   if (state == TDM_EXPIRED)
     tdm_add_total(&t->executor->failed_before, (uint64_t)t->items);
@@ -121,27 +121,35 @@ static tdm_task *reverse(tdm_task *list) {
   return out;
 }
 
-static int must_wait(const tdm_task *t, int at_home) {
-  return !at_home && t->executor->ops->is_inline;
+/* Its port's thread has to run it, and is not the one that calls. It waits as
+ * it did, to be found when `from` has come home. */
+static int puts_off(tdm_task *t, tdm_task *from, int at_home) {
+  if (at_home || !t->executor->ops->is_inline) return 0;
+  tdm_store_total(&t->state, (uint8_t)TDM_HELD);
+  push(from, t);
+  return 1;
+}
+
+/* True: the task has ended with `from`, and is to go home. */
+static int ends_with(tdm_task *t, tdm_task *from, int at_home) {
+  /* It was cancelled meanwhile, and has only been waiting to go home. Before
+   * this is known nothing of it may be read but its state. */
+  if (!try_change(t, TDM_HELD, TDM_PASSING)) return 1;
+  int is_done = tdm_load_relaxed(&from->state) == TDM_DONE;
+  if (is_done && puts_off(t, from, at_home)) return 0;
+  tdm_poke(&t->queued, tdm_clock_now());
+  if (is_done) return !send(t, from);
+  share_fate(t, from);
+  return 1;
 }
 
 /* Hands on what waits for `from`; those that have ended with that are put on
  * the list *over. */
 static void hand_on(tdm_task *from, int at_home, tdm_task **over) {
   tdm_task *t = reverse(tdm_swap_total(&from->then, (tdm_task *)NULL)), *next;
-  int is_done = tdm_load_relaxed(&from->state) == TDM_DONE;
   for (; t != NULL; t = next) {
     next = t->next;
-    int is_held = tdm_load_total(&t->state) == TDM_HELD;
-    if (is_held && is_done && must_wait(t, at_home)) {
-      push(from, t);
-      continue;
-    }
-    /* Else it was cancelled meanwhile, and waited here to come home. */
-    if (try_change(t, TDM_HELD, TDM_PASSING)) {
-      if (is_done && send(t, from)) continue;
-      if (!is_done) share_fate(t, from);
-    }
+    if (!ends_with(t, from, at_home)) continue;
     t->next = *over;
     *over = t;
   }
@@ -187,9 +195,21 @@ int tdm_then_add(tdm_task *task, tdm_task *next, tdm_executor *e) {
   return TDM_OK;
 }
 
+void tdm_then_abandon(tdm_task *task) {
+  tdm_store_total(&task->state, (uint8_t)TDM_CANCELLED);
+  tdm_then_pass(task, 1);
+}
+
 int tdm_then_try_cancel(tdm_task *t) {
-  while (tdm_load_total(&t->state) == TDM_PASSING) sched_yield();
-  if (!try_change(t, TDM_HELD, TDM_CANCELLED)) return 0;
+  uint8_t state = tdm_load_total(&t->state);
+  while (state == TDM_PASSING || state == TDM_HELD) {
+    /* In a forked child whoever hands it on is not there. */
+    if (tdm_executor_is_foreign(t->executor)) return 0;
+    if (try_change(t, TDM_HELD, TDM_CANCELLED)) break;
+    sched_yield();
+    state = tdm_load_total(&t->state);
+  }
+  if (state != TDM_HELD && state != TDM_PASSING) return 0;
   tdm_executor_note_cancelled(t->executor, t->items);
   tdm_payload_fini(&t->payload);
   return 1;

@@ -39,6 +39,16 @@ static inline int tdm_then_has(tdm_task *task) {
   return tdm_load_total(&task->then) != NULL;
 }
 
+/* Does it wait for another task? That one, or one before it, may have to be
+ * brought on by the port's thread. */
+static inline int tdm_then_is_held(const tdm_task *task) {
+  return tdm_load_relaxed(&task->state) >= TDM_HELD;
+}
+
+/* Nobody will ever settle the task, which is of no executor: what waits for it
+ * is cancelled. */
+void tdm_then_abandon(tdm_task *task);
+
 /* HELD -> CANCELLED, with all that its executor should know. False: it is not
  * held. Waits while somebody hands it on. */
 int tdm_then_try_cancel(tdm_task *t);

@@ -7,8 +7,9 @@ local pools = require "tandem.pool"
 
 local chain = {}
 
-local function and_then(future, pool, view, task, ...)
-  check.task(view and 2 or 1, "and_then", task)
+-- `n` says which argument the task was.
+local function and_then(n, future, pool, view, task, ...)
+  check.task(n, "and_then", task)
   return core.and_then(future, pool, view and view.priority or 0,
     view and view.retries or 0, view and view.timeout, view and view.name,
     task, ...)
@@ -38,9 +39,11 @@ function chain.and_then(future, pool, ...)
     check.fail("bad self of 'and_then' (expected a future, got "
       .. type(future) .. ")")
   end
-  if core.is_pool(pool) then return and_then(future, pool, nil, ...) end
-  if pools.is_view(pool) then return and_then(future, pool.pool, pool, ...) end
-  return and_then(future, own_pool(future), nil, pool, ...)
+  if core.is_pool(pool) then return and_then(2, future, pool, nil, ...) end
+  if pools.is_view(pool) then
+    return and_then(2, future, pool.pool, pool, ...)
+  end
+  return and_then(1, future, own_pool(future), nil, pool, ...)
 end
 
 return chain

@@ -24,6 +24,8 @@ enum job {
   JOB_NOMEM, /* fails with nothing, which means out of memory */
   JOB_WHO,   /* -> which virtual machine ran it: int */
   JOB_HEED,  /* int: loops until it is interrupted, and so many us longer */
+
+  JOB_ADD, /* int; where it continues a task, that one's int besides: -> sum */
   /* For processes. */
   JOB_PID,     /* -> pid_t */
   JOB_DOOR,    /* door_address: enters */
@@ -35,6 +37,9 @@ enum job {
   JOB_ATTEMPT, /* int: dies in the attempts before this one; -> the attempt */
   JOBS
 };
+
+/* tdm_task.job of a continuation: its argument lies behind a result. */
+#define JOBS_THEN 1
 
 /* What a big result holds. */
 static inline char big_byte(size_t i) { return (char)(i * 7 + i / 4096); }

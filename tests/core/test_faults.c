@@ -41,7 +41,7 @@ static tdm_task *submit_part(crew *c, const load *l, int i) {
   for (size_t k = 0; k < n; k++) bytes[k] = big_byte(k);
   tdm_task *t = i % 3 == 0 ? rig_task(&c->r, JOB_BIG, &n, sizeof n)
                            : rig_task(&c->r, JOB_ECHO, bytes, n);
-  t->retries = (unsigned)l->retries & 63u;
+  t->retries = (unsigned)l->retries & TDM_MOST_RETRIES;
   CHECK_INT(tdm_executor_submit(c->r.e, t), TDM_OK);
   free(bytes);
   return t;

@@ -54,38 +54,65 @@ local function tear_down(opened)
   if not ended then error("a pool did not end", 0) end
 end
 
+-- Describe the cases of `body`, which gets a maker of pools for each of `list`,
+-- then their names. The pools are shut down after each test.
+local function describe(list, body)
+  local names, makers, opened, baseline = {}, {}, nil, nil
+  for i, kind in ipairs(list) do
+    names[i] = kind.name
+    makers[i] = function(opts, loose)
+      local pool = kind.make(opts)
+      if not loose then opened[#opened + 1] = pool end
+      return pool
+    end
+  end
+  busted.describe("(" .. table.concat(names, " to ") .. " pool)", function()
+    busted.before_each(function()
+      opened = {}
+      baseline = leaks.baseline()
+    end)
+
+    busted.after_each(function()
+      tear_down(opened)
+      leaks.assert_none(baseline)
+    end)
+
+    table.move(names, 1, #names, #makers + 1, makers)
+    body(table.unpack(makers))
+  end)
+end
+
+local function is_meant(kind, options)
+  return (kind.concurrent or not options.concurrent)
+    and (not options.kind or options.kind == kind.name)
+end
+
+local for_each = {}
+
 --- Describe the cases of `body(new_pool, kind)` once for each kind of pool.
 -- `new_pool(opts)` makes a pool that the support shuts down after the test;
 -- `new_pool(opts, "loose")` makes one that the test has to see to itself.
 -- With `{ concurrent = true }` the cases are for those kinds alone where a
 -- task can be pending, or running, while the spec goes on; with
 -- `{ kind = "process" }` they are for that one.
-local function for_each_pool(body, options)
-  options = options or {}
+function for_each.pool(body, options)
   for _, kind in ipairs(kinds) do
-    if (kind.concurrent or not options.concurrent)
-       and (not options.kind or options.kind == kind.name) then
-      busted.describe("(" .. kind.name .. " pool)", function()
-        local opened, baseline
+    if is_meant(kind, options or {}) then describe({ kind }, body) end
+  end
+end
 
-        busted.before_each(function()
-          opened = {}
-          baseline = leaks.baseline()
-        end)
-
-        busted.after_each(function()
-          tear_down(opened)
-          leaks.assert_none(baseline)
-        end)
-
-        body(function(opts, loose)
-          local pool = kind.make(opts)
-          if not loose then opened[#opened + 1] = pool end
-          return pool
-        end, kind.name)
-      end)
+--- Describe the cases of `body(new_first, new_second, first, second)` once for
+-- each pair of kinds. The options are for the first.
+function for_each.pair(body, options)
+  for _, first in ipairs(kinds) do
+    for _, second in ipairs(kinds) do
+      if is_meant(first, options or {}) then
+        describe({ first, second }, body)
+      end
     end
   end
 end
 
-return for_each_pool
+return setmetatable(for_each, {
+  __call = function(_, body, options) for_each.pool(body, options) end,
+})
