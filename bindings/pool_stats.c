@@ -52,7 +52,7 @@ int tdml_pool_stats(lua_State *L) {
   uint64_t stopped = y->stopped, ended = done + failed + stopped;
   if (taken < ended) taken = ended; /* read at different moments */
   uint64_t begun = taken + e->cancelled;
-  lua_createtable(L, 0, 18);
+  lua_createtable(L, 0, 19);
   set_count(L, "submitted", e->submitted);
   set_count(L, "done", done);
   set_count(L, "failed", failed);
@@ -68,6 +68,10 @@ int tdml_pool_stats(lua_State *L) {
   lua_setfield(L, -2, "cpu");
   lua_pushnumber(L, (lua_Number)(tdm_clock_now() - e->made) * 1e-9);
   lua_setfield(L, -2, "wall");
+  if (e->settings.one_lock) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "one_lock");
+  }
   push_spread(L, &y->wait, "wait");
   push_spread(L, &y->run, "run");
   push_workers_count(L, e);

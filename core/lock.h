@@ -16,6 +16,7 @@ enum tdm_rank {
   TDM_RANK_CREW = 1, /* who works, who sleeps */
   TDM_RANK_QUEUE,    /* what waits */
   TDM_RANK_HEAP,     /* what is mapped of shared memory; a leaf */
+  TDM_RANK_ONE_LOCK, /* who has the one lock, who waits for it; a leaf */
 };
 
 typedef struct tdm_mutex {

@@ -46,6 +46,8 @@ typedef struct tdm_port {
   size_t watched;  /* tasks marked TDM_WATCHED, not yet ready */
   tdm_task *ready; /* settled and watched, in order of settling */
   tdm_task **ready_last;
+  /* of the worker whose state it serves, or NULL */
+  struct tdm_ctl *ctl;
   int submit_woke; /* the last submit had to wake a worker */
 } tdm_port;
 

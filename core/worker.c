@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "interrupt.h"
+#include "onelock.h"
 #include "os.h"
 
 /* Reading the thread's CPU clock is a system call, too dear for each task. A
@@ -26,11 +27,22 @@ void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
   w->ctl.pool_name = pool_name;
 }
 
+/* With the one lock, which others may ask for meanwhile. */
+static int start(tdm_worker *w, tdm_buf *why) {
+  if (w->ctl.hand == NULL) return w->runner->start(w->vm, why);
+  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
+  tdm_interrupt_here(&w->look_up);
+  int err = w->runner->start(w->vm, why);
+  tdm_interrupt_here(NULL);
+  return err;
+}
+
 int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_buf *why) {
   w->tasks_in_vm = 0;
+  tdm_ctl_take(&w->ctl);
   int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
   if (err != TDM_OK) return err;
-  err = w->runner->start(w->vm, why);
+  err = start(w, why);
   if (err != TDM_OK) tdm_worker_close(w);
   return err;
 }
@@ -120,9 +132,10 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   tdm_store_total(&w->run, run);
   if (tdm_load_total(&t->state) == TDM_STOPPING)
     tdm_stop_order(w->ctl.stop, run, TDM_WHY_CANCEL);
-  if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
   if (limit > 0 && w->keeper != NULL)
     tdm_keeper_look_by(w->keeper, tdm_load_relaxed(&w->deadline));
+  tdm_ctl_take_or_end(&w->ctl);
+  if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
 }
 
 /* False: the run was given up. */
@@ -184,12 +197,19 @@ void tdm_worker_look(tdm_worker *w, tdm_worker_view *view) {
   };
 }
 
-int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline) {
+static int sleep_until(tdm_ctl *c, tdm_time deadline) {
   while (!tdm_load_total(&c->stop->cancelled) && !tdm_ctl_why(c)) {
     int err = tdm_park_wait(&c->stop->park, deadline);
     if (err == TDM_TIMEOUT) return TDM_TIMEOUT;
   }
   return TDM_ABORTED;
+}
+
+int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline) {
+  int held = tdm_ctl_let_go(c);
+  int err = sleep_until(c, deadline);
+  if (held) tdm_ctl_take(c);
+  return err;
 }
 
 /* Threads have stdio's lock in common. Of processes the kernel keeps apart what

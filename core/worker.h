@@ -47,6 +47,8 @@ typedef struct tdm_ctl {
   double limit;    /* seconds that it may run; 0: as long as it likes */
   unsigned worker; /* from 1 */
   const char *pool_kind, *pool_name;
+  /* on the one lock of its pool, or NULL: onelock.h */
+  struct tdm_hand *hand;
   int print_lock;       /* a file to lock while other processes print, or -1 */
   const tdm_task *task; /* the call that runs; the worker's own thread only */
 } tdm_ctl;
