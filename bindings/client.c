@@ -77,6 +77,7 @@ tdm_port *tdml_client_port(lua_State *L, tdml_client *c) {
   if (c->port != NULL) c->abandoned++;
   tdm_port *port = tdm_port_new();
   if (port == NULL) tdml_nomem(L);
+  port->ctl = c->ctl;
   c->port = port;
   c->fork_generation = generation;
   return port;

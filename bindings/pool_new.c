@@ -21,6 +21,13 @@ static const char *get_string(lua_State *L, int idx, const char *field) {
   return s;
 }
 
+static int get_boolean(lua_State *L, int idx, const char *field) {
+  lua_getfield(L, idx, field);
+  int is_true = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is_true;
+}
+
 static double get_number(lua_State *L, int idx, const char *field) {
   lua_getfield(L, idx, field);
   double x = (double)lua_tonumber(L, -1);
@@ -86,6 +93,7 @@ static void get_settings(lua_State *L, int idx, tdm_settings *s) {
           (uint64_t)get_integer(L, idx, "max_tasks_per_worker"),
       .queue_limit = (size_t)get_integer(L, idx, "queue_limit"),
       .spin = get_nanoseconds(L, idx, "spin"),
+      .one_lock = get_boolean(L, idx, "one_lock"),
   };
   snprintf(s->name, sizeof s->name, "%s", get_string(L, idx, "name"));
   s->memory_limit = (uint64_t)get_integer(L, idx, "memory_limit");

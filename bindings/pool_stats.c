@@ -55,7 +55,7 @@ int tdml_pool_stats(lua_State *L) {
   uint64_t submitted = tdm_load_relaxed(&e->submitted) + y->submitted;
   uint64_t cancelled = tdm_load_relaxed(&e->cancelled) + y->withdrawn;
   uint64_t begun = taken + cancelled;
-  lua_createtable(L, 0, 18);
+  lua_createtable(L, 0, 19);
   set_count(L, "submitted", submitted);
   set_count(L, "done", done);
   set_count(L, "failed", failed);
@@ -71,6 +71,10 @@ int tdml_pool_stats(lua_State *L) {
   lua_setfield(L, -2, "cpu");
   lua_pushnumber(L, (lua_Number)(tdm_clock_now() - e->made) * 1e-9);
   lua_setfield(L, -2, "wall");
+  if (e->settings.one_lock) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "one_lock");
+  }
   push_spread(L, &y->wait, "wait");
   push_spread(L, &y->run, "run");
   push_workers_count(L, e);

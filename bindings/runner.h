@@ -21,12 +21,20 @@ typedef struct tdml_recipe {
   char bytes[]; /* message: path, cpath, preload, initializer, initargs */
 } tdml_recipe;
 
+/* What tandem's hook took the place of. */
+typedef struct tdml_kept_hook {
+  lua_State *L; /* NULL: none */
+  lua_Hook hook;
+  int mask, count;
+} tdml_kept_hook;
+
 /* A worker's machine. Its upvalue or light userdata is this. */
 typedef struct tdml_vm {
   lua_State *L;
   /* The coroutine that runs, as far as Lua resumed it. NULL: nothing is to be
-   * stopped. */
+   * stopped, and it shall not be touched. */
   lua_State *volatile running;
+  tdml_kept_hook kept;
   struct tdm_ctl *ctl;
   tdml_scratch *scratch;
   const tdml_recipe *recipe;

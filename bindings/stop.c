@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 
+#include "../core/onelock.h"
 #include "client.h"
 #include "runner.h"
 
@@ -41,35 +42,56 @@ static int raise(lua_State *L, const tdml_vm *vm) {
   return lua_error(L);
 }
 
-/* Left over from a run that has ended meanwhile, it takes itself off. */
+/* The hook that was there before ours comes back. */
+static void disarm(lua_State *L, tdml_vm *vm) {
+  tdml_kept_hook kept = vm->kept;
+  if (kept.L != L) kept = (tdml_kept_hook){0};
+  lua_sethook(L, kept.hook, kept.mask, kept.count);
+}
+
+/* Left over from a run that has ended meanwhile, or called for the lock alone,
+ * it takes itself off. */
 static void hook(lua_State *L, lua_Debug *ar) {
   tdml_vm *vm = vm_of(L);
+  lua_State *running = vm->running;
   (void)ar;
-  if (tdm_ctl_why(vm->ctl) == TDM_WHY_NOT) {
-    lua_sethook(L, NULL, 0, 0);
-    return;
-  }
-  lua_sethook(L, hook, LUA_MASKCOUNT, WINDOW);
+  vm->running = NULL;
+  if (tdm_ctl_why(vm->ctl) == TDM_WHY_NOT) tdm_ctl_take(vm->ctl);
+  enum tdm_why why = tdm_ctl_why(vm->ctl);
+  if (why == TDM_WHY_NOT)
+    disarm(L, vm);
+  else
+    lua_sethook(L, hook, LUA_MASKCOUNT, WINDOW);
+  vm->running = running;
+  if (why == TDM_WHY_NOT) return;
   luaL_checkstack(L, 10, NULL);
   raise(L, vm);
 }
 
-/* lua_sethook is made for being called so. Within the window the hook that is
- * there is left as it is. */
+/* Within the window the hook that is there is left as it is. */
+static void arm_if_needed(lua_State *L, tdml_vm *vm) {
+  if (tdm_ctl_why(vm->ctl) == TDM_WHY_NOT && !tdm_ctl_is_asked(vm->ctl)) return;
+  if (lua_gethook(L) == hook) return;
+  vm->kept = (tdml_kept_hook){L, lua_gethook(L), lua_gethookmask(L),
+                              lua_gethookcount(L)};
+  lua_sethook(L, hook, TDML_ANY, 1);
+}
+
+/* lua_sethook is made for being called so. A signal that finds nothing to touch
+ * is lost: whoever sent it sends it again. */
 void tdml_stop_look_up(void *arg) {
   tdml_vm *vm = arg;
   lua_State *L = vm->running;
-  if (L == NULL || tdm_ctl_why(vm->ctl) == TDM_WHY_NOT) return;
-  if (lua_gethook(L) != hook) lua_sethook(L, hook, TDML_ANY, 1);
+  if (L != NULL) arm_if_needed(L, vm);
 }
 
 /* Another coroutine goes on: it shall hear of what its predecessor was told.
  * Not after the task: a finalizer may run while its error is written down. */
 static void switch_to(tdml_vm *vm, lua_State *L) {
   if (vm->running == NULL) return;
+  vm->running = NULL;
+  arm_if_needed(L, vm);
   vm->running = L;
-  if (tdm_ctl_why(vm->ctl) != TDM_WHY_NOT && lua_gethook(L) != hook)
-    lua_sethook(L, hook, TDML_ANY, 1);
 }
 
 void tdml_stop_end(tdml_vm *vm, lua_State *L) {
@@ -211,10 +233,13 @@ static int stop_close(lua_State *L) {
 /* debug.sethook(...): not to get rid of ours. The original is upvalue 1. */
 static int stop_sethook(lua_State *L) {
   tdml_vm *vm = vm_of(L);
+  lua_State *running = vm->running;
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-  switch_to(vm, vm->running);
+  vm->running = NULL; /* no signal in the midst of it */
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  switch_to(vm, running);
+  if (status != LUA_OK) return lua_error(L);
   return lua_gettop(L);
 }
 

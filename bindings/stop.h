@@ -1,9 +1,13 @@
-/* stop.h -- stopping Lua code that runs in a worker.
+/* stop.h -- stopping Lua code that runs in a worker, or holding it up while
+ * another one has the lock that they share.
  *
  * A signal handler sets a hook on the coroutine that runs, as lua.c does for
  * Ctrl-C; the hook raises an error. Code that catches it gets it raised again,
  * by the pcall that caught it, up to the frame that runs tasks. No hook is set
  * before that: a hook that is armed makes all code slower.
+ *
+ * Where the lock of the pool (core/onelock.h) is wanted, the hook lets it go,
+ * takes it again, and makes way for the hook that was there before.
  *
  * After an error is raised, <close> variables and error handlers run without a
  * hook for some 100 000 instructions.

@@ -31,6 +31,7 @@ typedef struct tdm_settings {
   size_t queue_limit;            /* most pending tasks; 0: no limit */
   tdm_time spin;                 /* ns an idle worker looks before it sleeps */
   uint64_t memory_limit;         /* bytes of a worker process; 0: none */
+  int one_lock;                  /* only one thread runs at a time */
   size_t recipe_size;            /* bytes of the recipe, for another process */
   char name[48];
   char program[512]; /* the worker program, for processes */

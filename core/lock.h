@@ -17,6 +17,7 @@ enum tdm_rank {
   TDM_RANK_NEST,     /* what waits in a nest */
   TDM_RANK_QUEUE,    /* what waits */
   TDM_RANK_HEAP,     /* what is mapped of shared memory; a leaf */
+  TDM_RANK_ONE_LOCK, /* who has the one lock, who waits for it; a leaf */
 };
 
 typedef struct tdm_mutex {

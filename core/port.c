@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "mem.h"
+#include "onelock.h"
 #include "os.h"
 #include "then.h"
 
@@ -214,6 +215,14 @@ static int spin_for_some(tdm_port *p, tdm_time deadline, tdm_time spin) {
   return tdm_port_has(p);
 }
 
+/* In a worker others may have the lock of its pool meanwhile. */
+static int sleep_at(tdm_port *p, tdm_bell *bell, tdm_time deadline) {
+  int held = p->ctl != NULL && tdm_ctl_let_go(p->ctl);
+  int err = tdm_park_wait(&bell->park, deadline);
+  if (held) tdm_ctl_take(p->ctl);
+  return err;
+}
+
 /* The want is published before the look at what is back, and a deliverer pushes
  * before it looks at the want: one of the two sees the other. A notice left
  * over from before is not thrown away, it may be a nudge that the caller has
@@ -229,7 +238,7 @@ int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
   tdm_store_relaxed(&bell->countdown, count);
   tdm_store_total(&bell->want, target ? (uintptr_t)target : TDM_WANT_COUNT);
   int err = TDM_OK;
-  if (!tdm_port_has(p)) err = tdm_park_wait(&bell->park, deadline);
+  if (!tdm_port_has(p)) err = sleep_at(p, bell, deadline);
   tdm_store_relaxed(&bell->want, TDM_WANT_NOTHING);
   return err;
 }

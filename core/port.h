@@ -57,6 +57,9 @@ typedef struct tdm_port {
   tdm_task **ready_last;
   tdm_report_home *reported; /* of tasks that are about to come home */
   tdm_report_home **reported_last;
+
+  /* of the worker whose state it serves, or NULL */
+  struct tdm_ctl *ctl;
   int submit_woke; /* the last submit had to wake a worker */
 } tdm_port;
 

@@ -29,9 +29,10 @@ typedef struct tdm_runner {
    * Sets t->failed for a task of many items. */
   enum tdm_state (*run)(void *vm, tdm_task *t, tdm_buf *out);
 
-  /* In a signal handler of the thread that is in `run`: sees to it that what
-   * runs there looks at its tdm_ctl_why soon. `run` then ends with
-   * TDM_CANCELLED or, for want of time, TDM_FAILED. */
+  /* In a signal handler of the thread that is in `run` or `start`: sees to it
+   * that what runs there looks at its tdm_ctl_why soon. `run` then ends with
+   * TDM_CANCELLED or, for want of time, TDM_FAILED. Where tdm_ctl_is_asked, it
+   * calls tdm_ctl_take and goes on. */
   void (*interrupt)(void *vm);
 
   /* The worker is about to sleep. Is there garbage worth collecting? Then

@@ -26,6 +26,7 @@
 #include "lock.h"
 #include "mem.h"
 #include "nest.h"
+#include "onelock.h"
 #include "queue.h"
 #include "thread.h"
 
@@ -50,6 +51,7 @@ typedef struct member {
   pthread_t thread;
   atomic_int tid;
   tdm_park park;
+  tdm_hand hand; /* on one_lock, where that is wanted */
   /* of the keeper: */
   uint64_t stopping;   /* the run that it has seen told to end */
   tdm_time stop_since; /* and when */
@@ -77,6 +79,8 @@ struct threads {
   unsigned last_id;
   unsigned starting; /* of `alive`, those whose thread may yet fail to come */
   tdm_time start_after;
+  /* where settings.one_lock is set */
+  tdm_onelock one_lock;
   tdm_tally past; /* of those who left */
   tdm_nest_host nests;
   tdm_nest *left_nests; /* of machines that are gone: tasks are yet to come */
@@ -546,8 +550,11 @@ static void *member_main(void *arg) {
   name_thread(p, m);
   tdm_thread_heed_interrupts();
   tdm_task *t;
-  while ((t = search(p, m)) != NULL)
-    if (!work(p, m, t)) break;
+  int can_work = 1;
+  while (can_work && (t = search(p, m)) != NULL) {
+    can_work = work(p, m, t);
+    tdm_ctl_let_go(&m->worker.ctl);
+  }
   leave(p, m);
   return NULL;
 }
@@ -574,6 +581,8 @@ static int hire_locked(threads *p, member *m) {
                   p->base.settings.name);
   m->worker.keeper = &p->keeper;
   m->worker.ctl.nest_host = &p->nests;
+  if (p->base.settings.one_lock)
+    tdm_hand_init(&m->hand, &p->one_lock, &m->worker.ctl);
   m->next = p->members;
   p->members = m;
   int err = tdm_thread_new(&m->thread, STACK_SIZE, member_main, m);
@@ -642,6 +651,7 @@ static tdm_task *give_up_locked(threads *p, member *m, uint64_t run) {
   tdm_task *t = tdm_worker_try_give_up(&m->worker, run);
   if (t == NULL) return NULL;
   m->lost = 1;
+  if (m->worker.ctl.hand != NULL) tdm_hand_exempt(&m->hand);
   tdm_add_total(&p->lost, 1u);
   tdm_sub_total(&p->alive, 1u);
   uint64_t order = tdm_load_total(&m->worker.own_stop.order);
@@ -799,6 +809,7 @@ static void threads_free(tdm_executor *e) {
   tdm_keeper_end(&p->keeper);
   reap(p);
   sweep_nests(p, NULL);
+  if (p->base.settings.one_lock) tdm_onelock_fini(&p->one_lock);
   tdm_mutex_fini(&p->queue_lock);
   tdm_mutex_fini(&p->crew_lock);
   tdm_mem_free(p);
@@ -852,6 +863,9 @@ int tdm_threads_new(const tdm_settings *settings, const tdm_runner *r,
   threads *p = tdm_mem_aligned(alignof(threads), sizeof *p);
   if (p == NULL) return TDM_NOMEM;
   memset(p, 0, sizeof *p);
+  int err = settings->one_lock ? tdm_onelock_init(&p->one_lock) : TDM_OK;
+  if (err != TDM_OK) goto no_one_lock;
+  err = TDM_NOMEM;
   if (tdm_mutex_init(&p->queue_lock, TDM_RANK_QUEUE) != TDM_OK) goto no_queue;
   if (tdm_mutex_init(&p->crew_lock, TDM_RANK_CREW) != TDM_OK) goto no_crew;
   tdm_executor_init(&p->base, &threads_ops, settings, r, port);
@@ -873,6 +887,8 @@ int tdm_threads_new(const tdm_settings *settings, const tdm_runner *r,
 no_crew:
   tdm_mutex_fini(&p->queue_lock);
 no_queue:
+  if (settings->one_lock) tdm_onelock_fini(&p->one_lock);
+no_one_lock:
   tdm_mem_free(p);
-  return TDM_NOMEM;
+  return err;
 }

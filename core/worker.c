@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "interrupt.h"
+#include "onelock.h"
 #include "os.h"
 #include "port.h"
 
@@ -37,6 +38,16 @@ void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
   w->ctl.worker = id;
   w->ctl.pool_kind = pool_kind;
   w->ctl.pool_name = pool_name;
+}
+
+/* With the one lock, which others may ask for meanwhile. */
+static int start(tdm_worker *w, tdm_buf *why) {
+  if (w->ctl.hand == NULL) return w->runner->start(w->vm, why);
+  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
+  const tdm_interruptible *before = tdm_interrupt_here(&w->look_up);
+  int err = w->runner->start(w->vm, why);
+  tdm_interrupt_here(before);
+  return err;
 }
 
 void tdm_worker_close(tdm_worker *w) {
@@ -176,8 +187,9 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   set_deadline(w, run, limit, now);
   tdm_store_total(&w->run, run);
   heed_state(w, t);
-  if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
   tell_keeper(w);
+  if (w->ctl.outer == NULL) tdm_ctl_take_or_end(&w->ctl);
+  if (tdm_ctl_why(&w->ctl) != TDM_WHY_NOT) w->runner->interrupt(w->vm);
 }
 
 /* False: the run was given up. */
@@ -208,8 +220,9 @@ int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_task *t,
                     tdm_buf *why) {
   w->tasks_in_vm = 0;
   begin_start(w, t);
+  tdm_ctl_take(&w->ctl);
   int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
-  if (err == TDM_OK) err = w->runner->start(w->vm, why);
+  if (err == TDM_OK) err = start(w, why);
   if (err != TDM_OK) tdm_worker_close(w);
   return end_run(w) ? err : TDM_ABORTED;
 }
@@ -380,12 +393,19 @@ void tdm_worker_look(tdm_worker *w, tdm_worker_view *view) {
   };
 }
 
-int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline) {
+static int sleep_until(tdm_ctl *c, tdm_time deadline) {
   while (!tdm_load_total(&c->stop->cancelled) && !tdm_ctl_why(c)) {
     int err = tdm_park_wait(&c->stop->park, deadline);
     if (err == TDM_TIMEOUT) return TDM_TIMEOUT;
   }
   return TDM_ABORTED;
+}
+
+int tdm_ctl_sleep(tdm_ctl *c, tdm_time deadline) {
+  int held = tdm_ctl_let_go(c);
+  int err = sleep_until(c, deadline);
+  if (held) tdm_ctl_take(c);
+  return err;
 }
 
 /* Threads have stdio's lock in common. Of processes the kernel keeps apart what

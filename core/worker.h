@@ -50,6 +50,9 @@ typedef struct tdm_ctl {
   const char *pool_kind, *pool_name;
   struct tdm_frame *outer;         /* what waits below the task that runs */
   struct tdm_nest_host *nest_host; /* see nest.h; or NULL */
+
+  /* on the one lock of its pool, or NULL: onelock.h */
+  struct tdm_hand *hand;
   int print_lock;       /* a file to lock while other processes print, or -1 */
   const tdm_task *task; /* the call that runs; the worker's own thread only */
   tdm_progress *progress; /* where it says how far it is */

@@ -68,12 +68,23 @@ local OPTIONS = {
   end,
 }
 
+-- What is not of processes and serial pools.
+local function no_lock(v)
+  if v == false then return v end
+  return nil, "none: only the workers of a thread pool can share a lock"
+end
+
+local THREAD_OPTIONS = { one_lock = kinds.boolean }
+for name, kind in pairs(OPTIONS) do THREAD_OPTIONS[name] = kind end
+
 local PROCESS_OPTIONS = { worker_path = kinds.string }
 for name, kind in pairs(OPTIONS) do PROCESS_OPTIONS[name] = kind end
 PROCESS_OPTIONS.max_workers = processes
+PROCESS_OPTIONS.one_lock = no_lock
 
 local SERIAL_OPTIONS = {}
 for name, kind in pairs(OPTIONS) do SERIAL_OPTIONS[name] = kind end
+SERIAL_OPTIONS.one_lock = no_lock
 SERIAL_OPTIONS.timeout = function()
   return nil, "none: a serial pool cannot stop a task"
 end
@@ -85,7 +96,6 @@ local function check_self(pool, method)
 end
 
 local function settings_of(where, options, default_workers, known)
-  known = known or OPTIONS
   if options == nil or type(options) == "table" then
     options = check.options(1, where, options, known)
   else
@@ -108,6 +118,7 @@ local function settings_of(where, options, default_workers, known)
     spin = type(options.spin) == "number" and options.spin * 1e-6 or AUTO_SPIN,
     exit_timeout = options.exit_timeout or 5,
     timeout = options.timeout or 0,
+    one_lock = options.one_lock,
     worker_path = options.worker_path,
   }
 end
@@ -135,7 +146,7 @@ end
 -- @function tandem.thread_pool
 function pools.thread_pool(options)
   return core.new_pool("thread", settings_of("thread_pool", options,
-    function() return math.min(32, core.cpu_count() + 4) end))
+    function() return math.min(32, core.cpu_count() + 4) end, THREAD_OPTIONS))
 end
 
 --- A pool of worker processes, for isolation: a crash, a leak, `os.exit`, a

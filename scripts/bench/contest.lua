@@ -9,7 +9,8 @@
 --   serial()                -> figures, one number each
 --   tandem(pool, kind)      -> figures
 --   python                  words for counterpart.py, or by rival
---   workers                 of the pool; default one a processor, false: none
+--   workers                 of the pool, or its options; default one worker a
+--                           processor, false: no pool
 --   on                      names of the kinds of pool; default all
 --   fresh                   each sample has its own process: no warming up
 

@@ -54,6 +54,18 @@ local function case(size, way, act, python)
   }
 end
 
+--- What long tasks take on two threads, over what they take in a loop: half of
+-- it where they share no lock, all of it where they do.
+local function lock_case(size, name, one_lock, target)
+  return {
+    name = name, unit = "x serial", better = "less", on = { "thread" },
+    ratio = "times_serial", target = target,
+    workers = { max_workers = 2, one_lock = one_lock },
+    serial = function() return seconds(size, serial) end,
+    tandem = function(pool) return seconds(size, with_futures, pool) end,
+  }
+end
+
 return function(options)
   --- A fifth of a second of work, cut into tasks of this size.
   local function size(name, microseconds, target)
@@ -65,19 +77,24 @@ return function(options)
   end
   --- The targets speak of two processors, and of no others.
   local two = options.cpus == 2
+  local long = size("20 ms", 20000, two and targets.at_least(1.95, 1.95))
   local cases = {
     title = ("CPU-bound, %d workers"):format(options.cpus),
-    note = "x: speed-up over the serial loop of the same language and run.",
+    note = "x: speed-up over the serial loop of the same language and run. "
+      .. "x serial: time over the loop's.",
   }
   for _, each in ipairs {
     size("3 µs", 3),
     size("33 µs", 33, two and targets.at_least(1.9, 1.85)),
     size("330 µs", 330),
-    size("20 ms", 20000, two and targets.at_least(1.95, 1.95)),
+    long,
   } do
     table.insert(cases, case(each, "futures", with_futures, true))
     table.insert(cases, case(each, "map chunk 1", with_map(1)))
     table.insert(cases, case(each, "map auto", with_map("auto")))
   end
+  table.insert(cases, lock_case(long, "2 threads, 20 ms", false))
+  table.insert(cases, lock_case(long, "2 threads, one lock, 20 ms", true,
+    targets.at_most(1.1)))
   return cases
 end
