@@ -85,13 +85,17 @@ void tdml_stop_look_up(void *arg) {
   if (L != NULL) arm_if_needed(L, vm);
 }
 
-/* Another coroutine goes on: it shall hear of what its predecessor was told.
- * Not after the task: a finalizer may run while its error is written down. */
-static void switch_to(tdml_vm *vm, lua_State *L) {
-  if (vm->running == NULL) return;
+/* From now on this coroutine runs, and hears of what it was told meanwhile. */
+static void go_on(tdml_vm *vm, lua_State *L) {
   vm->running = NULL;
   arm_if_needed(L, vm);
   vm->running = L;
+}
+
+/* Another coroutine goes on. Not after the task: a finalizer may run while its
+ * error is written down. */
+static void switch_to(tdml_vm *vm, lua_State *L) {
+  if (vm->running != NULL) go_on(vm, L);
 }
 
 void tdml_stop_end(tdml_vm *vm, lua_State *L) {
@@ -238,7 +242,7 @@ static int stop_sethook(lua_State *L) {
   lua_insert(L, 1);
   vm->running = NULL; /* no signal in the midst of it */
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  switch_to(vm, running);
+  if (running != NULL) go_on(vm, running);
   if (status != LUA_OK) return lua_error(L);
   return lua_gettop(L);
 }
