@@ -28,6 +28,15 @@ function M.uneven(mean, seed)
   return seconds
 end
 
+--- Sleeps as a step behind another task.
+-- @param value what that task returned
+-- @tparam number seconds
+-- @return the value
+function M.after(value, seconds)
+  tandem.sleep(seconds)
+  return value
+end
+
 M._tasks = {
   sleep = {
     kind = "io", about = "sleeps for some seconds",
