@@ -564,9 +564,9 @@ static int future_progress(lua_State *L) {
   tdm_progress_view v;
   look(L, t);
   if (!tdm_executor_progress(t, &v)) return luaL_pushfail(L), 1;
-  push_number(L, v.done, v.kinds & TDM_PROGRESS_FLOAT_DONE);
+  push_number(L, v.done, (v.kinds & TDM_PROGRESS_FLOAT_DONE) != 0);
   if (v.kinds & TDM_PROGRESS_HAS_TOTAL)
-    push_number(L, v.total, v.kinds & TDM_PROGRESS_FLOAT_TOTAL);
+    push_number(L, v.total, (v.kinds & TDM_PROGRESS_FLOAT_TOTAL) != 0);
   else
     lua_pushnil(L);
   if (v.note[0] != '\0')

@@ -24,4 +24,17 @@ tdm_func *tdm_func_new(enum tdm_func_form form, const char *spec, size_t size,
   return f;
 }
 
+/* So many numbers are enough for a level, and so many levels. */
+#define LEVEL_BITS 28
+#define LEVELS 16u
+
+static unsigned own_level;
+
+void tdm_func_set_level(unsigned level) {
+  own_level = level % LEVELS;
+  tdm_store_relaxed(&last_id, own_level << LEVEL_BITS);
+}
+
+unsigned tdm_func_level(void) { return own_level; }
+
 void tdm_func_free(tdm_func *f) { tdm_mem_free(f); }

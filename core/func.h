@@ -20,12 +20,18 @@ enum tdm_func_form {
 
 typedef struct tdm_func {
   struct tdm_func *next; /* for the owner's list */
-  uint32_t id;           /* unique in the process, from 1 */
+  uint32_t id;           /* unique in the process, from 1; and see below */
   enum tdm_func_form form;
   const char *label; /* what people see, ends with '\0' */
   const char *spec;  /* the name or the bytecode, spec[size] is '\0' */
   size_t size;
 } tdm_func;
+
+/* How many hosts there are above this process: 0, or one more than in the host
+ * of this worker process. Set there before the first function, so that its own
+ * numbers and those of its host, which meet in one machine, are different. */
+void tdm_func_set_level(unsigned level);
+unsigned tdm_func_level(void);
 
 /* Copies spec and label. NULL when out of memory. */
 tdm_func *tdm_func_new(enum tdm_func_form form, const char *spec, size_t size,

@@ -53,6 +53,7 @@ static void fill_share(tdm_procs *p) {
   s->memory_limit = set->memory_limit;
   s->spin = set->spin;
   s->cpus = (unsigned)tdm_cpu_count();
+  s->level = tdm_func_level() + 1;
   if (s->cpus == 1) s->spin = 0;
   s->tell_claims = set->queue_limit != 0;
   memcpy(s->name, set->name, sizeof s->name);

@@ -95,6 +95,7 @@ typedef struct tdm_share {
   uint64_t memory_limit; /* bytes; 0: none */
   tdm_time spin;
   unsigned cpus;
+  unsigned level;  /* of the worker processes: see func.h */
   int tell_claims; /* the host waits for room in its queue */
   char name[48];
   tdm_ref recipe;

@@ -233,6 +233,7 @@ int tdm_zygote_main(const tdm_runner *runner, char *argv0, size_t size) {
   z->argv0 = argv0;
   z->title_size = size;
   if (!meet_host(&z->proc)) return 1;
+  tdm_func_set_level(z->proc.share->level);
   set_title(z, "zygote", 0);
   heed_children();
   if (!open_machine(&z->proc, runner)) return 1;

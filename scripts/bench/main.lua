@@ -13,7 +13,8 @@ local machine = require "bench.machine"
 local report = require "bench.report"
 
 local FAMILIES = {
-  "latency", "map", "cpu", "sleep", "data", "life", "stop", "memory",
+  "latency", "map", "cpu", "sleep", "data", "life", "stop", "chain",
+  "memory",
 }
 
 local function positive(text)

@@ -52,6 +52,31 @@ function tasks.endless(way)
   endless[way]()
 end
 
+--- Microseconds that a nested task takes to be submitted and waited for, in
+-- the middle of several rounds of n.
+function tasks.nested_calls(n)
+  local tandem = require "tandem"
+  local pool, times = tandem.pool(), {}
+  for round = 1, 5 do
+    local start = tandem.now()
+    for _ = 1, n do pool:submit("bench.tasks:nothing"):result() end
+    times[round] = (tandem.now() - start) * 1e6 / n
+  end
+  table.sort(times)
+  return times[3]
+end
+
+--- A Fibonacci number by nested tasks, and how many these were.
+function tasks.fib(n)
+  if n < 2 then return n, 1 end
+  local pool = require "tandem".pool()
+  local a = pool:submit("bench.tasks:fib", n - 1)
+  local b = pool:submit("bench.tasks:fib", n - 2)
+  local x, i = a:result()
+  local y, j = b:result()
+  return x + y, i + j + 1
+end
+
 --- Holds its worker until the pipe at `path` has had a writer and lost it.
 -- Unbuffered, so that a held worker owns no buffer of the C library.
 function tasks.hold(path)
