@@ -137,14 +137,16 @@ static void set_deadline(tdm_worker *w, uint64_t run, double limit,
   tdm_time own = limit > 0 ? tdm_clock_after(now, limit) : 0;
   tdm_time outer = w->ctl.outer != NULL ? w->ctl.outer->deadline : 0;
   if (outer != 0 && (own == 0 || outer <= own)) return;
+  if (own == 0 && tdm_load_relaxed(&w->deadline) == 0) return;
   tdm_store_total(&w->deadline_run, run);
   tdm_store_total(&w->deadline, own);
 }
 
 static void set_outermost(tdm_worker *w, tdm_task *t, uint64_t run,
                           const tdm_interruptible *x) {
+  /* The store of `run`, which comes last, publishes them. */
   tdm_store_relaxed(&w->base_task, t);
-  tdm_store_total(&w->base_run, run);
+  tdm_store_relaxed(&w->base_run, run);
   w->before = tdm_interrupt_here(x);
 }
 
@@ -367,10 +369,11 @@ int tdm_worker_try_stop_inside(tdm_worker *w, tdm_task *t) {
 uint64_t tdm_worker_ordered(tdm_worker *w, uint64_t order) {
   uint64_t run = order >> 2;
   if (run == 0) return 0;
-  if (run == tdm_load_total(&w->run) || run == tdm_load_total(&w->base_run) ||
-      run == tdm_load_total(&w->deadline_run))
+  if (run == tdm_load_total(&w->run) || run == tdm_load_total(&w->base_run))
     return run;
-  return 0;
+  /* Without a deadline it is whose was the last. */
+  int has_deadline = tdm_load_total(&w->deadline) != 0;
+  return has_deadline && run == tdm_load_total(&w->deadline_run) ? run : 0;
 }
 
 void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why) {
