@@ -24,4 +24,6 @@ tdm_func *tdm_func_new(enum tdm_func_form form, const char *spec, size_t size,
   return f;
 }
 
+void tdm_func_keep_apart(void) { tdm_store_total(&last_id, TDM_FUNC_OWN); }
+
 void tdm_func_free(tdm_func *f) { tdm_mem_free(f); }

@@ -20,7 +20,7 @@ enum tdm_func_form {
 
 typedef struct tdm_func {
   struct tdm_func *next; /* for the owner's list */
-  uint32_t id;           /* unique in the process, from 1 */
+  uint32_t id; /* unique in the process; a host's are below TDM_FUNC_OWN */
   enum tdm_func_form form;
   const char *label; /* what people see, ends with '\0' */
   const char *spec;  /* the name or the bytecode, spec[size] is '\0' */
@@ -31,5 +31,10 @@ typedef struct tdm_func {
 tdm_func *tdm_func_new(enum tdm_func_form form, const char *spec, size_t size,
                        const char *label);
 void tdm_func_free(tdm_func *f);
+
+/* In a worker process, before its first function: the machine there meets those
+ * of the host, by the numbers that they have there, beside its own. */
+void tdm_func_keep_apart(void);
+#define TDM_FUNC_OWN (UINT32_C(1) << 31)
 
 #endif

@@ -228,6 +228,7 @@ static int open_machine(tdm_proc *w, const tdm_runner *runner) {
 static zygote the_zygote;
 
 int tdm_zygote_main(const tdm_runner *runner, char *argv0, size_t size) {
+  tdm_func_keep_apart();
   zygote *z = &the_zygote;
   tdm_os_close_from(TDM_CONTROL_FD + 1);
   z->argv0 = argv0;
