@@ -93,7 +93,8 @@ static int poll_callbacks(lua_State *L) {
   tdm_port_clear_fd(port);
   int n = tdml_pump(L, c);
   while (n == 0 && tdm_clock_now() < deadline) {
-    int err = tdm_port_wait(port, NULL, 1, deadline, 0);
+    int err = TDM_OK;
+    if (!tdml_try_help(L, c)) err = tdm_port_wait(port, NULL, 1, deadline, 0);
     if (err == TDM_INTR) tdml_let_hooks_run(L);
     tdm_port_clear_fd(port);
     n = tdml_pump(L, c);
