@@ -89,7 +89,7 @@ static int poll_callbacks(lua_State *L) {
   tdm_port_clear_fd(port);
   int n = tdml_pump(L, c);
   while (n == 0 && tdm_clock_now() < deadline) {
-    tdml_port_wait(L, port, NULL, 1, deadline, 0);
+    if (!tdml_try_help(L, c)) tdml_port_wait(L, port, NULL, 1, deadline, 0);
     tdm_port_clear_fd(port);
     n = tdml_pump(L, c);
   }

@@ -198,8 +198,10 @@ static void end(tdml_pool *p) {
     tdm_executor_interrupt(e);
   }
   int over = wait_until_over(p, p->exit_timeout) || end_by_force(p);
-  /* A worker that was given up may yet come back. */
-  if (over && (e->ops->lost == NULL || e->ops->lost(e) == 0))
+  /* A worker that was given up may yet come back; and before one goes that has,
+   * what it submits may have started another. */
+  int has_lost = e->ops->lost != NULL && e->ops->lost(e) != 0;
+  if (over && !has_lost && wait_until_over(p, p->exit_timeout))
     tdm_executor_free(e);
   else
     p->client->abandoned++;

@@ -65,7 +65,7 @@ int tdml_pool_stats(lua_State *L) {
   set_count(L, "bytes_in", y->bytes_in);
   set_count(L, "bytes_out", y->bytes_out);
   set_count(L, "restarts", y->restarts);
-  set_count(L, "max_workers", e->settings.max_workers);
+  set_count(L, "max_workers", tdm_nest_max_workers(p->executor));
   set_count(L, "lost", e->ops->lost != NULL ? e->ops->lost(e) : 0);
   lua_pushnumber(L, (lua_Number)y->cpu * 1e-9);
   lua_setfield(L, -2, "cpu");
@@ -91,7 +91,7 @@ static void push_worker(lua_State *L, const tdm_worker_view *v) {
   lua_pushstring(L, v->func ? "running" : "idle");
   lua_setfield(L, -2, "status");
   if (v->func != NULL) {
-    lua_pushstring(L, v->func->label);
+    lua_pushstring(L, v->label[0] != '\0' ? v->label : v->func->label);
     lua_setfield(L, -2, "task");
     lua_pushnumber(L, v->since);
     lua_setfield(L, -2, "since");

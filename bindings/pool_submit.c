@@ -1,5 +1,6 @@
 /* Submitting: check, encode, hand over; and what is raised where a task is not
  * taken. */
+#include "../core/nest.h"
 #include "future.h"
 #include "known.h"
 #include "pool.h"
@@ -83,6 +84,7 @@ static int submit_when_full(lua_State *L, tdml_pool *p, tdm_task *t) {
 static void send(lua_State *L, int pool, int future) {
   tdml_pool *p = lua_touserdata(L, pool);
   tdml_future *f = lua_touserdata(L, future);
+  if (tdm_nest_is(p->executor)) tdml_check_depth(L, p->client->nest->worker, 0);
   int err = tdm_executor_submit(p->executor, f->task);
   if (err == TDM_FULL) err = submit_when_full(L, p, f->task);
   if (err != TDM_OK) tdml_pool_refuse(L, p->executor, f->task, err);

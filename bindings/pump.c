@@ -190,15 +190,19 @@ TDML_RAISES static void raise_deadlock(lua_State *L, const char *what,
   tdml_throw(L);
 }
 
+void tdml_check_depth(lua_State *L, const tdm_worker *w, int is_submitted) {
+  if (!tdm_worker_is_deep(w, is_submitted)) return;
+  raise_deadlock(L, "too many tasks wait for each other: ",
+                 "the stack has no room for one more");
+}
+
 /* What may run on top of the task that waits is bounded by the C stack. */
 static tdml_vm *check_room(lua_State *L, tdm_nest *n) {
   tdml_vm *vm = n->worker->vm;
   if (vm->encoding)
     raise_deadlock(L, "a result is being packed",
                    ": nothing can run meanwhile");
-  if (tdm_worker_is_deep(n->worker))
-    raise_deadlock(L, "too many tasks wait for each other: ",
-                   "the stack has no room for one more");
+  tdml_check_depth(L, n->worker, 1);
   return vm;
 }
 
@@ -217,9 +221,17 @@ static int try_help(lua_State *L, tdml_client *c, tdm_task *t) {
   return ran;
 }
 
-/* A continuation may have to be brought on by what is pending here. */
+int tdml_try_help(lua_State *L, tdml_client *c) { return try_help(L, c, NULL); }
+
+/* A continuation, and what settles by callbacks, may have to be brought on by
+ * whatever is pending here. */
+static int depends_on_others(tdm_task *t) {
+  return t->executor == NULL || is_held(t);
+}
+
 static int try_help_with(lua_State *L, tdml_client *c, tdm_task *t) {
-  return try_help(L, c, is_held(t) ? NULL : t);
+  if (is_settled(t)) return 0;
+  return try_help(L, c, depends_on_others(t) ? NULL : t);
 }
 
 static int is_stopped(const tdml_client *c) {
@@ -234,36 +246,57 @@ static void stop_awaited(tdml_client *c, tdm_task *t) {
 }
 
 static int port_wait(tdml_client *c, tdm_task *t, tdm_time deadline) {
-  /* With callbacks to run, any task may be the one that matters; a future that
-   * is not of an executor settles by callbacks only. */
-  int any = c->port->watched != 0 || t->executor == NULL || is_held(t);
+  /* With callbacks to run, any task may be the one that matters. */
+  int any = c->port->watched != 0 || depends_on_others(t);
   return tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
 }
 
-/* Sleeps until the task is there, or something else that matters; unless that
- * would be for ever. */
-static int sleep_until(lua_State *L, tdml_client *c, tdm_task *t,
-                       tdm_time deadline) {
+/* Is all that is under way on the stack that we stand on? */
+static void check_hope(lua_State *L, tdml_client *c, tdm_time deadline) {
+  if (c->nest == NULL || deadline != TDM_FOREVER) return;
+  size_t away = c->port->away;
+  if (away != 0 && away == tdm_nest_on_stack(c->nest))
+    raise_deadlock(L, "the task waits for tasks that wait for it", "");
+}
+
+/* The worker counts as waiting for the task from here to tdm_nest_end_wait;
+ * unless that would be for ever. */
+static void begin_wait(lua_State *L, tdml_client *c, tdm_task *t) {
   char cycle[400] = "";
-  if (lua_gethook(L) != NULL) let_hooks_run(L);
-  if (c->nest == NULL) return port_wait(c, t, deadline);
   if (!tdm_nest_try_wait(c->nest, t, cycle, sizeof cycle))
     raise_deadlock(L, "the task waits for itself: ", cycle);
+}
+
+/* Sleeps until the task is there, or something else that matters. */
+static int sleep_until(lua_State *L, tdml_client *c, tdm_task *t,
+                       tdm_time deadline) {
+  if (lua_gethook(L) != NULL) let_hooks_run(L);
+  if (c->nest == NULL) return port_wait(c, t, deadline);
+  if (depends_on_others(t)) check_hope(L, c, deadline);
+  begin_wait(L, c, t);
   int err = port_wait(c, t, deadline);
   tdm_nest_end_wait(c->nest);
   return err;
 }
 
-/* Is all that is under way below us on the stack? */
-static void check_hope(lua_State *L, tdml_client *c, tdm_time deadline) {
-  if (c->nest == NULL || deadline != TDM_FOREVER) return;
-  const tdml_vm *vm = c->nest->worker->vm;
-  if (c->port->away != 0 && c->port->away == vm->depth)
-    raise_deadlock(L, "the task waits for tasks that wait for it", "");
+/* What the list has at i, which the list keeps. */
+static tdm_task *task_at(lua_State *L, int idx, lua_Integer i) {
+  lua_rawgeti(L, idx, i);
+  tdm_task *t = tdml_checkfuture(L, -1);
+  lua_pop(L, 1);
+  return t;
 }
 
-int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
-                   tdm_time deadline) {
+/* Raises. */
+static void stop_list(lua_State *L, tdml_client *c, int idx) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
+  for (lua_Integer i = 1; i <= n; i++) stop_awaited(c, task_at(L, idx, i));
+  let_hooks_run(L);
+}
+
+/* For the list's index 0 the task is awaited alone. */
+static int wait_task(lua_State *L, tdml_client *c, tdm_task *t, int list,
+                     tdm_time deadline) {
   for (;;) {
     /* A callback that asks for a result which is there goes on undisturbed. */
     int is_there = is_settled(t) && !(t->marks & TDM_WATCHED);
@@ -273,9 +306,17 @@ int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
     if (has_passed(deadline)) return 0;
     if (try_help_with(L, c, t)) continue;
     int err = is_stopped(c) ? TDM_INTR : sleep_until(L, c, t, deadline);
-    if (err == TDM_INTR && is_stopped(c)) stop_awaited(c, t);
+    if (err == TDM_INTR && is_stopped(c)) {
+      stop_awaited(c, t);
+      if (list != 0) stop_list(L, c, list);
+    }
     if (err == TDM_INTR) let_hooks_run(L);
   }
+}
+
+int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
+                   tdm_time deadline) {
+  return wait_task(L, c, t, 0, deadline);
 }
 
 /* Sleeps until `count` more tasks are back. False: the deadline came first. */
@@ -283,6 +324,7 @@ static int sleep_for(lua_State *L, tdml_client *c, int count,
                      tdm_time deadline) {
   check_process(L, c);
   if (has_passed(deadline)) return 0;
+  check_hope(L, c, deadline);
   /* A task with callbacks may have to be heard of before. */
   if (c->port->watched != 0) count = 1;
   return tdml_port_wait(L, c->port, NULL, count, deadline, 0) != TDM_TIMEOUT;
@@ -293,7 +335,6 @@ int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline) {
   if (tdml_pump(L, c) > 0 || drained > 0) return 1;
   if (is_stopped(c)) let_hooks_run(L);
   if (!has_passed(deadline) && try_help(L, c, NULL)) return 1;
-  check_hope(L, c, deadline);
   int in_time = sleep_for(L, c, 1, deadline);
   tdml_pump(L, c);
   return in_time;
@@ -324,46 +365,52 @@ static int still_wanted(lua_State *L, tdml_client *c, int idx,
   return 1;
 }
 
-/* Runs those of the list that are pending in this worker's nest. */
-static void help_list(lua_State *L, tdml_client *c, int idx,
-                      enum tdml_until until, tdm_time deadline) {
-  lua_Integer n = c->nest != NULL ? (lua_Integer)lua_rawlen(L, idx) : 0;
-  char cycle[400] = "";
-  for (lua_Integer i = 1; i <= n && !has_passed(deadline); i++) {
-    lua_rawgeti(L, idx, i);
-    tdm_task *t = tdml_checkfuture(L, -1);
-    lua_pop(L, 1);
-    if (t->marks & TDM_SETTLED) continue;
-    if (is_stopped(c)) return;
-    if (try_help_with(L, c, t) && until != TDML_ALL) return;
-    if (until == TDML_ALL && !(t->marks & TDM_SETTLED) &&
-        tdm_worker_explain_cycle(c->nest->worker, t, cycle, sizeof cycle))
-      raise_deadlock(L, "the task waits for itself: ", cycle);
-  }
+/* With what has just been run, is the wait perhaps over? */
+static int may_be_enough(tdm_task *t, enum tdml_until until) {
+  uint8_t state = tdm_load_relaxed(&t->state);
+  if (until == TDML_ALL) return 0;
+  return until == TDML_FIRST || state == TDM_FAILED || state == TDM_EXPIRED;
 }
 
-/* Raises. */
-static void stop_list(lua_State *L, tdml_client *c, int idx) {
-  lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
+/* Runs those of the list that are pending in this worker's nest, as far as it
+ * is worth while. False: there were none. */
+static int help_list(lua_State *L, tdml_client *c, int idx,
+                     enum tdml_until until, tdm_time deadline) {
+  lua_Integer n = c->nest != NULL ? (lua_Integer)lua_rawlen(L, idx) : 0;
+  int helped = 0;
   for (lua_Integer i = 1; i <= n; i++) {
-    lua_rawgeti(L, idx, i);
-    stop_awaited(c, tdml_checkfuture(L, -1));
-    lua_pop(L, 1);
+    tdm_task *t = task_at(L, idx, i);
+    while (!is_stopped(c) && !has_passed(deadline) && try_help_with(L, c, t)) {
+      helped = 1;
+      tdm_port_drain(c->port);
+      if (may_be_enough(t, until)) return 1;
+    }
   }
-  let_hooks_run(L);
+  return helped;
+}
+
+/* In a task: who waits for all waits for each of them, and would wait for
+ * himself if one of them did. */
+static void wait_for_each(lua_State *L, tdml_client *c, int idx,
+                          tdm_time deadline) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, idx), i = 1;
+  help_list(L, c, idx, TDML_ALL, deadline);
+  while (i <= n && wait_task(L, c, task_at(L, idx, i), idx, deadline)) i++;
 }
 
 void tdml_wait_list(lua_State *L, tdml_client *c, int idx,
                     enum tdml_until until, tdm_time deadline) {
   int n;
   tdml_pump(L, c);
-  help_list(L, c, idx, until, deadline);
+  if (c->nest != NULL && until == TDML_ALL) {
+    wait_for_each(L, c, idx, deadline);
+    return;
+  }
   while ((n = still_wanted(L, c, idx, until)) != 0) {
     if (is_stopped(c)) stop_list(L, c, idx);
-    if (!tdm_port_has(c->port) && !sleep_for(L, c, n, deadline)) {
-      tdml_pump(L, c);
-      return;
-    }
+    int goes_on = help_list(L, c, idx, until, deadline) ||
+                  tdm_port_has(c->port) || sleep_for(L, c, n, deadline);
     tdml_pump(L, c);
+    if (!goes_on) return;
   }
 }

@@ -19,6 +19,14 @@ int tdml_pump(lua_State *L, tdml_client *c);
 int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,
                    tdm_time deadline);
 
+/* In a task: raises where the C stack has no room for one more on top of those
+ * that wait. */
+void tdml_check_depth(lua_State *L, const tdm_worker *w, int is_submitted);
+
+/* In a task: runs one that this worker's tasks have submitted. False: none of
+ * them is pending here. */
+int tdml_try_help(lua_State *L, tdml_client *c);
+
 /* Waits until something may have changed: a task is back, a callback ran, or
  * the deadline passed (false). */
 int tdml_wait_any(lua_State *L, tdml_client *c, tdm_time deadline);

@@ -126,6 +126,37 @@ void tdm_executor_note_cancelled(tdm_executor *e, uint32_t items) {
   if (e->account != NULL) tdm_bump(&e->account->withdrawn, items);
 }
 
+int tdm_executor_deliver(tdm_executor *e, tdm_task *t) {
+  if (tdm_port_of(t) == e->port) return tdm_port_deliver(t);
+  tdm_executor *nest = t->executor;
+  tdm_add_total(&nest->visitors, 1);
+  int was_empty = tdm_port_deliver(t);
+  tdm_sub_total(&nest->visitors, 1);
+  return was_empty;
+}
+
+/* What tasks submitted counts as the pool's. Where a nest has none here, its
+ * own worker's account has it, and nobody else settles such tasks. */
+void tdm_executor_note_failed_before(tdm_executor *e, uint32_t items) {
+  tdm_executor *pool = tdm_nest_pool(e);
+  if (pool->account == NULL) {
+    tdm_add_total(&pool->failed_before, (uint64_t)items);
+    return;
+  }
+  tdm_bump(&pool->account->taken, items);
+  tdm_bump(&pool->account->failed, items);
+}
+
+void tdm_executor_note_cancelled_before(tdm_executor *e, uint32_t items) {
+  tdm_executor *pool = tdm_nest_pool(e);
+  if (pool->account == NULL) {
+    tdm_add_total(&pool->cancelled_before, (uint64_t)items);
+    return;
+  }
+  tdm_bump(&pool->account->taken, items);
+  tdm_bump(&pool->account->stopped, items);
+}
+
 static void note_cancelled(tdm_executor *e, tdm_task *t) {
   tdm_executor_note_cancelled(e, t->items);
   tdm_payload_fini(&t->payload);
@@ -219,10 +250,20 @@ static size_t cancel_nested(tdm_executor *e) {
   if (e->ops->withdraw_nested == NULL) return 0;
   for (tdm_task *t; (t = e->ops->withdraw_nested(e)) != NULL;) {
     n += t->items;
-    tdm_add_total(&e->cancelled_before, (uint64_t)t->items);
-    tdm_port_deliver(t);
+    tdm_executor_note_cancelled_before(e, t->items);
+    tdm_executor_deliver(e, t);
   }
   return n;
+}
+
+/* One in the queue, which a task submitted whose machine is gone: nobody else
+ * has it, and its port is no longer ours to touch. */
+static int try_cancel_orphan(tdm_executor *e, tdm_task *t) {
+  if (!tdm_task_try_cancel(t)) return 0;
+  tdm_payload_fini(&t->payload);
+  tdm_executor_note_cancelled_before(e, t->items);
+  if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
+  return 1;
 }
 
 size_t tdm_executor_cancel_pending(tdm_executor *e) {
@@ -237,8 +278,11 @@ size_t tdm_executor_cancel_pending(tdm_executor *e) {
   tdm_task *t = e->ops->recall(e), *next;
   for (; t != NULL; t = next) {
     next = t->next;
-    if (tdm_executor_try_cancel(t)) n += t->items;
-    tdm_port_deliver(t);
+    uint32_t items = t->items;
+    int is_own = tdm_port_of(t) == e->port;
+    if (is_own ? tdm_executor_try_cancel(t) : try_cancel_orphan(e, t))
+      n += items;
+    tdm_executor_deliver(e, t);
   }
   tdm_port_drain(e->port);
   return n;

@@ -213,6 +213,16 @@ void tdm_executor_tally(tdm_executor *e, tdm_tally *sum);
 /* So many items were cancelled before they began. The port's thread. */
 void tdm_executor_note_cancelled(tdm_executor *e, uint32_t items);
 
+/* The task goes home, as by tdm_port_deliver; also one of another port, that of
+ * a nest of this pool, which is kept from going before we have told it that the
+ * task is there. */
+int tdm_executor_deliver(tdm_executor *e, tdm_task *t);
+
+/* So many items failed, or were cancelled, before they came to a worker. By who
+ * settles them. */
+void tdm_executor_note_failed_before(tdm_executor *e, uint32_t items);
+void tdm_executor_note_cancelled_before(tdm_executor *e, uint32_t items);
+
 /* For the kinds: the parts that all share. */
 void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
                        const tdm_settings *s, const tdm_runner *r,

@@ -21,6 +21,11 @@ tdm_executor *tdm_nest_pool(tdm_executor *e) {
                                                     : e;
 }
 
+unsigned tdm_nest_max_workers(const tdm_executor *e) {
+  const tdm_nest_host *h = tdm_nest_is(e) ? ((const tdm_nest *)e)->host : NULL;
+  return h != NULL ? tdm_load_relaxed(h->max_workers) : e->settings.max_workers;
+}
+
 /* --- the list ------------------------------------------------------------- */
 
 /* What is on the list is PENDING, and leaves both under the lock. `seq` says
@@ -74,6 +79,23 @@ tdm_task *tdm_nest_withdraw(tdm_nest *n) {
   return t;
 }
 
+/* Its submitter may sleep until it has ended, and is now to run it. */
+int tdm_nest_put_back(tdm_task *t) {
+  tdm_nest *n = nest_of(t->executor);
+  uint8_t running = TDM_RUNNING;
+  int err = TDM_OK;
+  tdm_mutex_lock(&n->lock);
+  if (!tdm_cas_total(&t->state, &running, (uint8_t)TDM_PENDING))
+    err = TDM_ABORTED;
+  else if (n->is_deserted)
+    err = TDM_CLOSED;
+  else
+    link_locked(n, t);
+  if (err == TDM_OK) tdm_port_nudge(n->base.port);
+  tdm_mutex_unlock(&n->lock);
+  return err;
+}
+
 /* --- running -------------------------------------------------------------- */
 
 int tdm_nest_try_run(tdm_nest *n, tdm_task *t) {
@@ -98,6 +120,14 @@ void tdm_nest_end_wait(tdm_nest *n) {
   if (n->host != NULL) n->host->wait(n->host, n->worker, NULL, NULL, 0);
 }
 
+size_t tdm_nest_on_stack(const tdm_nest *n) {
+  const tdm_worker *w = n->worker;
+  size_t count = w->call.executor == &n->base;
+  for (const tdm_frame *f = w->ctl.outer; f != NULL; f = f->outer)
+    count += f->call.executor == &n->base;
+  return count;
+}
+
 /* --- as an executor ------------------------------------------------------- */
 
 static int nest_submit(tdm_executor *e, tdm_task *t, size_t backlog,
@@ -106,9 +136,14 @@ static int nest_submit(tdm_executor *e, tdm_task *t, size_t backlog,
   (void)backlog;
   tdm_mutex_lock(&n->lock);
   int is_pending = tdm_load_total(&t->state) == TDM_PENDING;
-  if (is_pending) link_locked(n, t);
+  int is_deserted = n->is_deserted;
+  if (is_pending && !is_deserted) link_locked(n, t);
   tdm_mutex_unlock(&n->lock);
   *woke = 0;
+  if (is_deserted) { /* a continuation, and nobody is left to cancel it */
+    n->host->put(n->host, t);
+    return TDM_OK;
+  }
   if (!is_pending) { /* cancelled while it was handed on */
     tdm_port_deliver(t);
     return TDM_OK;
@@ -130,9 +165,9 @@ static int nest_try_cancel(tdm_executor *e, tdm_task *t) {
   return ok;
 }
 
-static tdm_task *nest_recall(tdm_executor *e) {
-  tdm_nest *n = nest_of(e);
+static tdm_task *recall(tdm_nest *n, int is_deserted) {
   tdm_mutex_lock(&n->lock);
+  n->is_deserted = is_deserted;
   tdm_task *list = n->first;
   n->first = n->last = NULL;
   size_t size = tdm_load_total(&n->size);
@@ -142,6 +177,8 @@ static tdm_task *nest_recall(tdm_executor *e) {
   tdm_mutex_unlock(&n->lock);
   return list;
 }
+
+static tdm_task *nest_recall(tdm_executor *e) { return recall(nest_of(e), 0); }
 
 /* The pool's own limits and end are for who made it. */
 static int nest_resize(tdm_executor *e, unsigned n) {
@@ -165,12 +202,33 @@ static size_t nest_workers(tdm_executor *e, tdm_worker_view *views,
   return 1;
 }
 
+static uint64_t pending_items(tdm_nest *n) {
+  uint64_t items = 0;
+  tdm_mutex_lock(&n->lock);
+  for (const tdm_task *t = n->first; t != NULL; t = t->next) items += t->items;
+  tdm_mutex_unlock(&n->lock);
+  return items;
+}
+
+/* Where there is no pool here: what this one worker was given, and what it has
+ * submitted itself. Of the latter the executor's own counters have two, which
+ * whoever sums up adds. */
+static void tally_alone(tdm_nest *n, tdm_tally *sum) {
+  uint64_t submitted = tdm_load_relaxed(&n->base.submitted);
+  uint64_t cancelled = tdm_load_relaxed(&n->base.cancelled);
+  uint64_t taken = tdm_load_relaxed(&n->worker->tally.taken);
+  uint64_t own = submitted - cancelled - pending_items(n);
+  tdm_tally_merge(sum, &n->worker->tally);
+  tdm_store_relaxed(&sum->submitted, taken > own ? taken - own : 0);
+  tdm_store_relaxed(&sum->withdrawn, UINT64_C(0));
+}
+
 static void nest_tally(tdm_executor *e, tdm_tally *sum) {
   tdm_nest *n = nest_of(e);
   if (n->host != NULL)
     n->host->pool->ops->tally(n->host->pool, sum);
   else
-    tdm_tally_merge(sum, &n->worker->tally);
+    tally_alone(n, sum);
 }
 
 /* What runs on the own stack is told at once; else another worker has it. */
@@ -251,8 +309,9 @@ int tdm_nest_new(tdm_worker *w, tdm_port *port, tdm_nest **out) {
   tdm_settings s = {.max_workers = 1};
   n->host = w->ctl.nest_host;
   if (n->host != NULL) {
-    s = n->host->pool->settings;
-    s.queue_limit = 0;
+    /* Not all of them: the pool may just be resized. */
+    s.max_workers = tdm_load_relaxed(n->host->max_workers);
+    s.spin = n->host->pool->settings.spin;
   }
   snprintf(s.name, sizeof s.name, "%s", w->ctl.pool_name);
   tdm_executor_init(&n->base, ops_for(w->ctl.pool_kind), &s, w->runner, port);
@@ -267,7 +326,7 @@ int tdm_nest_new(tdm_worker *w, tdm_port *port, tdm_nest **out) {
   return TDM_OK;
 }
 
-static void free_nest(tdm_nest *n) {
+void tdm_nest_free(tdm_nest *n) {
   tdm_port_free(n->base.port);
   while (n->funcs != NULL) {
     tdm_func *next = n->funcs->next;
@@ -278,12 +337,9 @@ static void free_nest(tdm_nest *n) {
   tdm_mem_free(n);
 }
 
-int tdm_nest_try_free(tdm_nest *n) {
+int tdm_nest_is_home(tdm_nest *n) {
   tdm_port_drain(n->base.port);
-  if (n->base.port->away != 0 || tdm_load_total(&n->base.visitors) != 0)
-    return 0;
-  free_nest(n);
-  return 1;
+  return n->base.port->away == 0 && tdm_load_total(&n->base.visitors) == 0;
 }
 
 void tdm_nest_leave(tdm_nest *n, tdm_func *funcs) {
@@ -294,12 +350,14 @@ void tdm_nest_leave(tdm_nest *n, tdm_func *funcs) {
   n->worker->nest = NULL;
   if (h == NULL) {
     for (tdm_task *t; (t = tdm_nest_withdraw(n)) != NULL;) tdm_port_deliver(t);
-  } else {
-    h->attach(h, n->worker, NULL);
-    for (tdm_task *t = nest_recall(&n->base), *next; t != NULL; t = next) {
-      next = t->next;
-      h->put(h, t);
-    }
+    if (tdm_nest_is_home(n)) tdm_nest_free(n);
+    return;
   }
-  if (!tdm_nest_try_free(n) && h != NULL) h->keep(h, n);
+  h->attach(h, n->worker, NULL);
+  n->base.account = NULL;
+  for (tdm_task *t = recall(n, 1), *next; t != NULL; t = next) {
+    next = t->next;
+    h->put(h, t);
+  }
+  h->keep(h, n);
 }

@@ -46,7 +46,7 @@ static void fail(tdm_task *t, const void *why, size_t n) {
   if (tdm_payload_copy(&t->payload, why, n) != TDM_OK)
     tdm_payload_fini(&t->payload);
   t->bytes_out = t->payload.n;
-  tdm_add_total(&t->executor->failed_before, (uint64_t)t->items);
+  tdm_executor_note_failed_before(t->executor, t->items);
   tdm_store_total(&t->state, (uint8_t)TDM_FAILED);
 }
 
@@ -102,9 +102,9 @@ static void share_fate(tdm_task *t, const tdm_task *from) {
   t->started = t->finished = tdm_clock_now();
   t->limit = from->limit;
   if (state == TDM_EXPIRED)
-    tdm_add_total(&t->executor->failed_before, (uint64_t)t->items);
+    tdm_executor_note_failed_before(t->executor, t->items);
   else
-    tdm_add_total(&t->executor->cancelled_before, (uint64_t)t->items);
+    tdm_executor_note_cancelled_before(t->executor, t->items);
   tdm_store_total(&t->state, state);
 }
 

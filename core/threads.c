@@ -61,6 +61,7 @@ typedef struct member {
   struct member *above, *below; /* the stack of sleepers */
   int asleep;                   /* on that stack */
   int lost;                     /* given up in a run that does not end */
+  tdm_executor *lost_from;      /* the nest whose task that was; or NULL */
   tdm_nest *nest;               /* what its tasks have submitted; or NULL */
   tdm_task *waits_for;          /* what its task waits for, asleep */
 } member;
@@ -176,10 +177,17 @@ static tdm_task *threads_withdraw_nested(tdm_executor *e) {
   return t;
 }
 
-/* The task of a worker's outermost run is for others to wait for. */
+/* The task of a worker's outermost run is for others to wait for. One that runs
+ * nothing may yet name the task that had this place in memory before. */
+static int is_run_by(member *m, const tdm_task *t) {
+  uint64_t run = tdm_load_total(&m->worker.run);
+  return run != 0 && run != TDM_LOST &&
+         tdm_load_relaxed(&m->worker.base_task) == t;
+}
+
 static member *runner_of_locked(threads *p, const tdm_task *t) {
   member *m = p->members;
-  while (m != NULL && tdm_load_relaxed(&m->worker.base_task) != t) m = m->next;
+  while (m != NULL && !is_run_by(m, t)) m = m->next;
   return m;
 }
 
@@ -238,31 +246,37 @@ static void host_put(tdm_nest_host *h, tdm_task *t) {
   call_somebody(p, 1);
 }
 
-/* And frees those that can be by now. */
-static void sweep_nests(threads *p, tdm_nest *one_more) {
-  tdm_nest *kept = NULL, *n, *next;
+static void push_nest(tdm_nest **list, tdm_nest *n) {
+  n->next = *list;
+  *list = n;
+}
+
+static tdm_nest *pop_nest(tdm_nest **list) {
+  tdm_nest *n = *list;
+  if (n != NULL) *list = n->next;
+  return n;
+}
+
+static tdm_nest *take_left_nests(threads *p) {
   tdm_mutex_lock(&p->crew_lock);
-  n = p->left_nests;
+  tdm_nest *list = p->left_nests;
   p->left_nests = NULL;
   tdm_mutex_unlock(&p->crew_lock);
-  for (; n != NULL; n = next) {
-    next = n->next;
-    if (tdm_nest_try_free(n)) continue;
-    n->next = kept;
-    kept = n;
-  }
-  if (one_more != NULL) {
-    one_more->next = kept;
-    kept = one_more;
-  }
+  return list;
+}
+
+/* Keeps one more, and frees those that can be by now: not before we have had
+ * the lock once more since their tasks came home, as somebody may have it who
+ * reads the name of what a worker ran just then. */
+static void sweep_nests(threads *p, tdm_nest *one_more) {
+  tdm_nest *list = take_left_nests(p), *kept = NULL, *home = NULL, *n;
+  if (one_more != NULL) push_nest(&list, one_more);
+  while ((n = pop_nest(&list)) != NULL)
+    push_nest(tdm_nest_is_home(n) ? &home : &kept, n);
   tdm_mutex_lock(&p->crew_lock);
-  while (kept != NULL) {
-    next = kept->next;
-    kept->next = p->left_nests;
-    p->left_nests = kept;
-    kept = next;
-  }
+  while ((n = pop_nest(&kept)) != NULL) push_nest(&p->left_nests, n);
   tdm_mutex_unlock(&p->crew_lock);
+  while ((n = pop_nest(&home)) != NULL) tdm_nest_free(n);
 }
 
 static void host_keep(tdm_nest_host *h, tdm_nest *n) {
@@ -462,13 +476,31 @@ static tdm_task *search(threads *p, member *m) {
   }
 }
 
+/* One that comes claimed is from a nest. False: the task was told to end, and
+ * must. */
+static int try_put_back(threads *p, tdm_task *t) {
+  if (!is_running(t)) {
+    put(p, t);
+    return 1;
+  }
+  int err = tdm_nest_put_back(t);
+  if (err != TDM_CLOSED) return err == TDM_OK;
+  if (p->base.settings.queue_limit != 0)
+    tdm_add_total(&p->base.queued, (size_t)1);
+  put(p, t);
+  return 1;
+}
+
 /* The worker has no virtual machine for want of memory. Where there are others
  * it gives the task to them and leaves: in one step, or they might leave too,
  * seeing no work. */
 static int try_give_up(threads *p, tdm_task *t) {
   tdm_mutex_lock(&p->crew_lock);
   int may = try_leave_locked(p, 1);
-  if (may) put(p, t);
+  if (may && !try_put_back(p, t)) {
+    tdm_add_total(&p->alive, 1u);
+    may = 0;
+  }
   tdm_mutex_unlock(&p->crew_lock);
   if (!may) return 0;
   note_missing(p);
@@ -511,7 +543,7 @@ static int work(threads *p, member *m, tdm_task *t) {
       tdm_add_total(&p->idle, SEARCHING);
     else if (tdm_load_relaxed(&p->long_tasks))
       call_more(p);
-    m->hurry = tdm_port_deliver(t);
+    m->hurry = tdm_executor_deliver(&p->base, t);
     t = next;
   }
   return 1;
@@ -528,6 +560,7 @@ static void leave(threads *p, member *m) {
   p->left = m;
   tdm_port *port = p->base.port;
   /* From here on the pool may be gone as soon as this thread has ended. */
+  if (m->lost_from != NULL) tdm_sub_total(&m->lost_from->visitors, 1);
   if (m->lost) tdm_sub_total(&p->lost, 1u);
   int is_last = tdm_sub_total(&p->present, 1u) - 1 == tdm_load_total(&p->lost);
   tdm_mutex_unlock(&p->crew_lock);
@@ -645,6 +678,13 @@ static void settle_lost(tdm_task *t, enum tdm_why why) {
     tdm_store_total(&t->state, (uint8_t)TDM_CANCELLED);
 }
 
+/* The task itself may take its time, but not one on top of it: how much that
+ * had. */
+static float limit_above(member *m) {
+  tdm_time began = tdm_load_relaxed(&m->worker.since);
+  return (float)(tdm_load_total(&m->worker.deadline) - began) * 1e-9f;
+}
+
 /* C code runs there and does not return. Another worker may start in its place;
  * should it ever return, it leaves. */
 static tdm_task *give_up_locked(threads *p, member *m, uint64_t run) {
@@ -652,10 +692,17 @@ static tdm_task *give_up_locked(threads *p, member *m, uint64_t run) {
   if (t == NULL) return NULL;
   m->lost = 1;
   if (m->worker.ctl.hand != NULL) tdm_hand_exempt(&m->hand);
+
+  /* The worker may yet read the task's function: its nest stays as long. */
+  if (tdm_port_of(t) != p->base.port) {
+    m->lost_from = t->executor;
+    tdm_add_total(&m->lost_from->visitors, 1);
+  }
   tdm_add_total(&p->lost, 1u);
   tdm_sub_total(&p->alive, 1u);
   uint64_t order = tdm_load_total(&m->worker.own_stop.order);
   enum tdm_why why = (enum tdm_why)(order & 3);
+  if (why == TDM_WHY_TIMEOUT && !(t->limit > 0)) t->limit = limit_above(m);
   settle_lost(t, why);
   if (tdm_load_relaxed(&t->state) == TDM_EXPIRED)
     tdm_bump(&p->past.failed, t->items);
@@ -708,7 +755,7 @@ static tdm_time watch_all(void *arg) {
   }
   tdm_mutex_unlock(&p->crew_lock);
   if (lost == NULL) return next;
-  tdm_port_deliver(lost);
+  tdm_executor_deliver(&p->base, lost);
   call_somebody(p, 0);
   return now;
 }
@@ -871,6 +918,7 @@ int tdm_threads_new(const tdm_settings *settings, const tdm_runner *r,
   tdm_executor_init(&p->base, &threads_ops, settings, r, port);
   p->base.recipe = recipe;
   p->nests = (tdm_nest_host){.pool = &p->base,
+                             .max_workers = &p->target,
                              .attach = host_attach,
                              .call = host_call,
                              .put = host_put,

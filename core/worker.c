@@ -22,11 +22,14 @@
 #define OWN_NUMBER (UINT64_C(1) << 61)
 
 /* C stack that runs on top of each other may take, so that what is left is
- * enough for what Lua allows one: of the stacks that threads.c gives. */
+ * enough for what Lua allows one: of the stacks that threads.c gives. Of this,
+ * what remains for the way from a submit to the wait. */
 #ifdef TDM_DEBUG
 #define TDM_DEEP ((ptrdiff_t)2048 * 1024)
+#define TDM_AHEAD ((ptrdiff_t)256 * 1024)
 #else
-#define TDM_DEEP ((ptrdiff_t)400 * 1024)
+#define TDM_DEEP ((ptrdiff_t)432 * 1024)
+#define TDM_AHEAD ((ptrdiff_t)32 * 1024)
 #endif
 
 void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
@@ -109,6 +112,7 @@ static void settle(tdm_worker *w, tdm_task *t, enum tdm_state outcome) {
 static void copy_call(tdm_worker *w, tdm_task *t) {
   tdm_task *c = &w->call;
   c->func = t->func;
+  c->executor = t->executor;
   c->payload = t->payload;
   t->payload.n = 0;
   c->bytes_in = t->bytes_in;
@@ -174,6 +178,16 @@ static void heed_state(tdm_worker *w, tdm_task *t) {
   tdm_store_release(&w->let_go, w->ctl.run);
 }
 
+/* A worker that has been given up stays so, whatever it goes on to run. */
+static void publish_run(tdm_worker *w, uint64_t run) {
+  if (w->ctl.outer == NULL) {
+    tdm_store_total(&w->run, run);
+    return;
+  }
+  uint64_t below = w->ctl.outer->run;
+  tdm_cas_total(&w->run, &below, run);
+}
+
 /* From here to end_run the world may tell this run to end. */
 static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   double limit = t->limit;
@@ -187,7 +201,7 @@ static void begin_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now) {
   tdm_store_relaxed(&w->task, t);
   if (w->ctl.outer == NULL) begin_outermost(w, t, run);
   set_deadline(w, run, limit, now);
-  tdm_store_total(&w->run, run);
+  publish_run(w, run);
   heed_state(w, t);
   tell_keeper(w);
   if (w->ctl.outer == NULL) tdm_ctl_take_or_end(&w->ctl);
@@ -298,7 +312,8 @@ static void pop_frame(tdm_worker *w, const tdm_frame *f) {
   w->ctl.run = f->run;
   tdm_store_total(&w->deadline_run, f->deadline_run);
   tdm_store_total(&w->deadline, f->deadline);
-  heed_state(w, f->task);
+  /* Of one that was given up the task below is no longer ours. */
+  if (tdm_load_total(&w->run) != TDM_LOST) heed_state(w, f->task);
 }
 
 static void run_numbered(tdm_worker *w, tdm_task *t) {
@@ -316,10 +331,10 @@ void tdm_worker_run_inside(tdm_worker *w, tdm_task *t) {
   pop_frame(w, &f);
 }
 
-int tdm_worker_is_deep(const tdm_worker *w) {
+int tdm_worker_is_deep(const tdm_worker *w, int is_submitted) {
   char here;
   ptrdiff_t used = w->bottom - &here;
-  return (used < 0 ? -used : used) > TDM_DEEP;
+  return (used < 0 ? -used : used) > TDM_DEEP - (is_submitted ? 0 : TDM_AHEAD);
 }
 
 static int is_inside(const tdm_worker *w, const tdm_task *t) {
@@ -394,6 +409,8 @@ void tdm_worker_look(tdm_worker *w, tdm_worker_view *view) {
       .tasks = tdm_load_relaxed(&w->tasks),
       .cpu = (double)tdm_load_relaxed(&w->tally.cpu) * 1e-9,
   };
+  if (func != NULL)
+    snprintf(view->label, sizeof view->label, "%s", func->label);
 }
 
 static int sleep_until(tdm_ctl *c, tdm_time deadline) {

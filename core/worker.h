@@ -20,8 +20,9 @@ typedef struct tdm_worker_view {
   unsigned id;
   int pid; /* 0: of this process; negative: not known yet */
   int tid;
-  tdm_func *func; /* NULL when idle */
-  double since;   /* seconds of the monotonic clock; 0 when idle */
+  tdm_func *func;  /* NULL when idle; may be gone by now, where it is nested */
+  char label[200]; /* its own; or "" where that does not go */
+  double since;    /* seconds of the monotonic clock; 0 when idle */
   uint64_t tasks;
   double cpu; /* seconds in tasks */
 } tdm_worker_view;
@@ -137,8 +138,11 @@ tdm_time tdm_worker_run(tdm_worker *w, tdm_task *t, uint64_t run, tdm_time now);
  * as tdm_worker_run does. By a task of the worker, which waits. */
 void tdm_worker_run_inside(tdm_worker *w, tdm_task *t);
 
-/* Would one more run be too much for the C stack? By a task of the worker. */
-int tdm_worker_is_deep(const tdm_worker *w);
+/* Would one more run be too much for the C stack? Who asks before he submits a
+ * task is told so a little earlier than who is to run it: else those that find
+ * no room would be left, and each begin all over again. By a task of the
+ * worker. */
+int tdm_worker_is_deep(const tdm_worker *w, int is_submitted);
 
 /* Is the task on the worker's stack? Then who waits for it waits for itself,
  * and `cycle` says in what way. By a task of the worker. */
