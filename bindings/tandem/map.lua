@@ -14,6 +14,8 @@ local map = {}
 
 local policy = {}
 policy.__index = policy
+-- However a map is left, nothing of it goes on that could be spared.
+policy.__close = function(self) self:give_up() end
 
 -- A chunk shall run about so long: short enough to share the work out evenly,
 -- long enough that the cost of a task is lost in it.
@@ -295,6 +297,7 @@ local mapping = core.mapping_methods
 -- @treturn table the first result of each item, by its index
 -- @treturn table the errors by index, with `on_error = "collect"`
 function mapping:collect()
+  local _ <close> = self
   local results, errors = {}, {}
   core.drain(self, results, errors, core.policy(self).ordered)
   return results, errors
@@ -328,6 +331,7 @@ function map.reduce(pool, task, combine, items, options, view)
   options = check.options(4, "reduce", options, REDUCE_OPTIONS)
   local self = new_policy(pool, core.REDUCE, task, items, options, view)
   self.combine = combine
+  local _ <close> = self
   local partials, n = {}, 0
   for future in function() return self:next_chunk() end do
     if future:status() ~= "done" then self:give_up() end
