@@ -4,9 +4,8 @@
 #include "procs.h"
 #include "ring.h"
 
-/* Told again so often; killed where it has not helped for so long. */
+/* Told again so often. */
 #define AGAIN_AFTER (2 * INT64_C(1000000))
-#define GRACE (200 * INT64_C(1000000))
 
 static void interrupt(tdm_procs *p, unsigned place) {
   tdm_place *x = &p->share->place[place];
@@ -49,7 +48,7 @@ static void give_up(tdm_procs *p, unsigned place, uint32_t slot,
 static tdm_time start_until(tdm_procs *p) {
   enum tdm_why why;
   tdm_time stop_at = tdm_executor_time_of(&p->base, 0, &why);
-  return stop_at == TDM_FOREVER ? TDM_FOREVER : stop_at + GRACE;
+  return stop_at == TDM_FOREVER ? TDM_FOREVER : stop_at + TDM_GRACE;
 }
 
 /* When to look again at a worker that is not ready yet. */
@@ -97,7 +96,7 @@ static tdm_time watch(tdm_procs *p, unsigned place, tdm_time now,
     m->stopping = run;
     m->stop_since = now;
   }
-  if (now - m->stop_since > GRACE) {
+  if (now - m->stop_since > TDM_GRACE) {
     give_up(p, place, i, out);
     return TDM_FOREVER;
   }

@@ -666,9 +666,6 @@ static int start_member(threads *p) {
  * C code, or have undone it. */
 #define AGAIN_AFTER (2 * INT64_C(1000000))
 
-/* One that has not ended so long after it was told is given up. */
-#define GRACE (100 * INT64_C(1000000))
-
 /* The task is ours: nobody will ever bring it back otherwise. */
 static void settle_lost(tdm_task *t, enum tdm_why why) {
   uint8_t running = TDM_RUNNING;
@@ -737,7 +734,7 @@ static tdm_task *watch_locked(threads *p, member *m, tdm_time now,
     m->stop_since = now;
   }
   *next = now + AGAIN_AFTER;
-  if (now - m->stop_since > GRACE) return give_up_locked(p, m, run);
+  if (now - m->stop_since > TDM_GRACE) return give_up_locked(p, m, run);
   pthread_kill(m->thread, tdm_interrupt_signal());
   return NULL;
 }

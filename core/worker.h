@@ -59,6 +59,11 @@ typedef struct tdm_ctl {
   tdm_progress *progress; /* where it says how far it is */
 } tdm_ctl;
 
+/* A run that has not ended so long after it was told to is given up, and in a
+ * worker process killed. Long enough for one that only has to come to its turn
+ * on a busy machine. */
+#define TDM_GRACE (200 * INT64_C(1000000))
+
 /* The run of a worker that has been given up: its task is another's. */
 #define TDM_LOST UINT64_MAX
 

@@ -150,8 +150,8 @@ static void at_its_limit_and_by_hand(void) {
   rig_close(&r);
 }
 
-/* Those that end just when they are given up: about 100 ms after the order, as
- * threads.c has it. Either way the task is cancelled, once. */
+/* Those that end just when they are given up. Either way the task is cancelled,
+ * once. */
 static void giving_up_races_the_return(void) {
   enum { WORKERS = 6, ROUNDS = 15, ALL = ROUNDS * WORKERS };
   unsigned seed = 41;
@@ -160,7 +160,7 @@ static void giving_up_races_the_return(void) {
   for (int i = 0; i < ROUNDS; i++) {
     tdm_task *t[WORKERS];
     for (int k = 0; k < WORKERS; k++) {
-      int late = 99500 + (int)check_random(&seed, 4000);
+      int late = (int)(TDM_GRACE / 1000) - 500 + (int)check_random(&seed, 4000);
       t[k] = rig_submit(&r, JOB_HEED, &late, sizeof late);
     }
     for (int k = 0; k < WORKERS; k++)
