@@ -123,6 +123,12 @@ void tdm_payload_take_block(tdm_payload *p, struct tdm_heap *heap,
  * payload must be empty. */
 void tdm_payload_lend(tdm_payload *p, char *bytes, size_t n);
 
+/* Does a worker run it, as far as can be seen from outside? */
+static inline int tdm_task_is_running(tdm_task *t) {
+  uint8_t state = tdm_load_total(&t->state);
+  return state == TDM_RUNNING || state == TDM_STOPPING;
+}
+
 /* PENDING -> RUNNING, by a worker. False: somebody cancelled it. */
 static inline int tdm_task_claim(tdm_task *t) {
   uint8_t pending = TDM_PENDING;
