@@ -297,9 +297,9 @@ local mapping = core.mapping_methods
 -- @treturn table the first result of each item, by its index
 -- @treturn table the errors by index, with `on_error = "collect"`
 function mapping:collect()
-  local _ <close> = self
+  local state <close> = core.policy(self)
   local results, errors = {}, {}
-  core.drain(self, results, errors, core.policy(self).ordered)
+  core.drain(self, results, errors, state.ordered)
   return results, errors
 end
 
