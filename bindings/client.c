@@ -160,10 +160,34 @@ void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value) {
   lua_setfield(L, -2, field);
 }
 
+static char home_key; /* its address is the key in the registry */
+
+void tdml_set_home(lua_State *L) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &home_key);
+}
+
+/* Is this function one of our own modules'? */
+static int is_at_home(lua_State *L, const lua_Debug *ar) {
+  size_t n = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key);
+  const char *home = lua_tolstring(L, -1, &n);
+  int is = home != NULL && strncmp(ar->source, home, n) == 0;
+  lua_pop(L, 1);
+  return is;
+}
+
+/* Who called us: the first Lua function outside of our modules. */
+static int find_caller(lua_State *L, lua_Debug *ar) {
+  for (int level = 1; level < 10 && lua_getstack(L, level, ar); level++) {
+    lua_getinfo(L, "Sl", ar);
+    if (ar->currentline > 0 && !is_at_home(L, ar)) return 1;
+  }
+  return 0;
+}
+
 int tdml_throw(lua_State *L) {
   lua_Debug ar;
-  if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "Sl", &ar) &&
-      ar.currentline > 0) {
+  if (find_caller(L, &ar)) {
     lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
     lua_setfield(L, -2, "where");
   }

@@ -108,6 +108,10 @@ void tdml_pusherror(lua_State *L, const char *kind, const char *format, ...)
 void tdml_seterrorstring(lua_State *L, const char *field, const char *value);
 void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value);
 
+/* Pops a string: what the sources of our own modules begin with. They are
+ * passed over where an error says who called. */
+void tdml_set_home(lua_State *L);
+
 /* Raise the error object on top, with the caller's line as `where`. */
 TDML_RAISES int tdml_throw(lua_State *L);
 

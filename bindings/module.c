@@ -174,6 +174,14 @@ static int set_error_handler(lua_State *L) {
   return 0;
 }
 
+/* set_home(prefix): of the sources of our own modules */
+static int set_home(lua_State *L) {
+  luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  tdml_set_home(L);
+  return 0;
+}
+
 /* new_error(kind, message) -> error object */
 static int new_error(lua_State *L) {
   tdml_pusherror(L, luaL_checkstring(L, 1), "%s", luaL_checkstring(L, 2));
@@ -304,6 +312,7 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"is_terminal", is_terminal},
                                        {"write_error", write_error},
                                        {"set_error_handler", set_error_handler},
+                                       {"set_home", set_home},
                                        {"new_error", new_error},
                                        {"is_error", is_error},
                                        {"is_future", is_future},

@@ -12,6 +12,11 @@
 -- @module tandem
 local core = require "tandem.core"
 
+-- What require says of where it has found this file.
+local _, own_path = ...
+local home = type(own_path) == "string" and own_path:match("^(.*)init%.lua$")
+if home then core.set_home("@" .. home) end
+
 --- A function of a module that is loaded when it is first called. A worker
 -- that only sleeps, or asks whether it is cancelled, need not load the rest.
 local function later(module, name)

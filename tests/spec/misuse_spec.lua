@@ -200,3 +200,22 @@ describe("a function of tandem's", function()
     for name in pairs(_G) do assert.is_true(before[name], name) end
   end)
 end)
+
+describe("an error of a pool that is shut down", function()
+  it("says which line of the user's asked for too much", function()
+    local pool = tandem.serial_pool()
+    local done = pool:submit("fixtures.basic:echo", 1)
+    pool:shutdown()
+    local view = pool:with { priority = 1 }
+    local line = debug.getinfo(1, "l").currentline + 1
+    for _, ask in ipairs { function() pool:submit("fixtures.basic:echo") end,
+                           function() view:submit("fixtures.basic:echo") end,
+                           function() done:and_then("fixtures.basic:echo") end,
+                           function() pool:map("fixtures.basic:echo", { 1 }) end,
+                         } do
+      local err = check.kind("closed", ask)
+      assert.equal(("tests/spec/misuse_spec.lua:%d"):format(line), err.where)
+      line = line + 1
+    end
+  end)
+end)
