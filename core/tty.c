@@ -1,0 +1,37 @@
+#include "tty.h"
+
+#include <dlfcn.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+int tdm_tty_wait(int fd, int other) {
+  struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+                         {.fd = other, .events = POLLIN}};
+  if (poll(fds, 2, -1) < 0) return 0;
+  return (fds[0].revents != 0) + 2 * (fds[1].revents != 0);
+}
+
+int tdm_tty_width(int fd) {
+  struct winsize size;
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void tdm_tty_keep_interrupts(void) {
+  static struct sigaction kept;
+  struct sigaction now;
+  if (sigaction(SIGINT, NULL, &now) != 0) return;
+  if (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN)
+    kept = now;
+  else if (now.sa_handler == SIG_DFL && kept.sa_handler != NULL)
+    sigaction(SIGINT, &kept, NULL);
+}
+
+void tdm_tty_resize_readline(void) {
+  void *found = dlsym(RTLD_DEFAULT, "rl_resize_terminal");
+  void (*resize)(void);
+  /* POSIX promises that the two are alike; C has no cast for it. */
+  memcpy(&resize, &found, sizeof resize);
+  if (resize != NULL) resize();
+}

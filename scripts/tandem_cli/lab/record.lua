@@ -1,0 +1,179 @@
+--- Runs a number of tasks, and writes down when each was where.
+--
+-- The figures are taken from the futures when all is over, so that looking
+-- costs the run itself nothing.
+--
+-- @module tandem_cli.lab.record
+local core = require "tandem.core"
+local tandem = require "tandem"
+
+local failure = require "tandem_cli.failure"
+local live = require "tandem_cli.live"
+local sample = require "tandem_cli.lab.sample"
+
+local M = {}
+
+-- Items that are submitted, or found to be done, between two looks at the
+-- clock.
+local STRIDE = 256
+
+-- Seconds that running tasks get to end after a Ctrl-C.
+local PATIENCE = 2
+
+local FIELDS = { "queued", "began", "ended", "cpu", "worker", "bytes_in",
+                 "bytes_out" }
+
+local function list_of(args)
+  local n = args.n or #args
+  return function() return table.unpack(args, 1, n) end
+end
+
+-- A serial pool runs the task within submit: each is worth a look.
+local function submit_all(pool, task, args, work, view, stride)
+  local futures, on_done = work.futures, work.on_done
+  for i = 1, work.n do
+    futures[i] = pool:submit(task, args(i))
+    if on_done then futures[i]:on_done(on_done) end
+    if view and i % stride == 0 then view:look() end
+  end
+end
+
+local function wait_for(future, view)
+  while not future:wait(view:pause()) do view:look() end
+end
+
+local function wait_all(futures, view)
+  for i = 1, #futures do
+    local future = futures[i]
+    if not view then
+      future:wait()
+    elseif not future:done() then
+      wait_for(future, view)
+      view:look()
+    elseif i % STRIDE == 0 then
+      view:look()
+    end
+  end
+end
+
+local function timed(on_done, work)
+  if not on_done then return nil end
+  return function(future)
+    local start = tandem.now()
+    on_done(future)
+    work.callbacks = work.callbacks + tandem.now() - start
+  end
+end
+
+-- Ctrl-C: nothing new is begun, and what runs is told to stop.
+local function stop(pool, futures)
+  core.keep_interrupts()
+  pool:cancel_pending()
+  for _, future in ipairs(futures) do
+    if not future:done() then future:cancel("interrupt") end
+  end
+  tandem.wait(futures, { timeout = PATIENCE })
+end
+
+-- An interruption ends the run; any other error is the caller's.
+local function carry_out(pool, options, work, view)
+  local stride = options.serial and 1 or STRIDE
+  local ok, problem = xpcall(function()
+    submit_all(pool, options.task, options.args, work, view, stride)
+    wait_all(work.futures, view)
+  end, failure.traceback)
+  work.ended = tandem.now()
+  if ok then return end
+  if view then view:finish() end
+  if not failure.is_interruption(problem) then
+    pool:cancel_pending()
+    error(problem, 0)
+  end
+  work.interrupted = true
+  stop(pool, work.futures)
+end
+
+local function add(items, info, start)
+  local n = items.n + 1
+  items.n = n
+  items.queued[n] = info.queued - start
+  items.began[n] = info.started - start
+  items.ended[n] = info.finished - start
+  items.cpu[n], items.worker[n] = info.cpu, info.worker
+  items.bytes_in[n], items.bytes_out[n] = info.bytes_in, info.bytes_out
+end
+
+-- The items that ran, in the order of their submission; and how the others
+-- ended.
+local function collect(run, futures, start)
+  local items = { n = 0 }
+  for _, field in ipairs(FIELDS) do items[field] = {} end
+  for _, future in ipairs(futures) do
+    local info = future:info()
+    if info.status == "failed" then
+      run.failed = run.failed + 1
+      run.failure = run.failure or future
+    elseif info.status ~= "done" then
+      run.cancelled = run.cancelled + 1
+    end
+    if info.finished then add(items, info, start) end
+  end
+  run.items = items
+end
+
+-- What a pool is, for those that are not the session's.
+local function kind_of(pool)
+  if pool:stats().one_lock then return "one_lock" end
+  return tostring(pool):match("^tandem%.Pool: (%a+)") or "thread"
+end
+
+-- Sampled only where that ends: a task that was stopped might not.
+local function serial_each(session, run, plan)
+  if run.interrupted or run.failed > 0 or run.items.n == 0 then return nil end
+  if run.kind == "serial" then return run.wall / run.n end
+  return sample.serial_each(session, run, plan.task, plan.args, plan.key)
+end
+
+--- Runs a task `n` times on a pool.
+--
+-- Ctrl-C stops the run, which is returned as far as it came.
+-- @param session the session; `session.live` allows a live view
+-- @tparam table options `task`, `args` (a list, or a function of the item's
+--   number), `n`, `pool`, which are the session's unless given; `name`;
+--   `quiet`, no live view; `on_done`, a callback for each future
+-- @treturn table `{ task, kind, workers, n, wall, started, serial_each,
+--   callbacks, failed, cancelled, items }`: `wall` is from the first submit to
+--   the last end; `serial_each` is what an item takes on a serial pool, nil
+--   where that was not found out; `items` has a list for each of `queued`,
+--   `began`, `ended` (seconds since `started`), `cpu`, `worker`, `bytes_in`,
+--   `bytes_out`, of the `items.n` that ran. Then `interrupted`, and `failure`,
+--   the first future that failed
+-- @raise what submit raises
+function M.run(session, options)
+  local pool, task = options.pool or session.pool, options.task or session.task
+  local args = options.args or session.args
+  local work = { n = options.n or session.count, futures = {}, callbacks = 0 }
+  work.on_done = timed(options.on_done, work)
+  local run = {
+    task = options.name or (options.task and tostring(options.task))
+      or session.task_name,
+    kind = kind_of(pool), workers = pool:stats().max_workers, n = work.n,
+    failed = 0, cancelled = 0,
+  }
+  local view = session.live and not options.quiet
+    and live.start(session, pool, work.n) or nil
+  local plan = { task = task, serial = run.kind == "serial", key = args,
+                 args = type(args) == "table" and list_of(args) or args }
+  run.started = tandem.now()
+  carry_out(pool, plan, work, view)
+  if view then view:finish() end
+  run.wall, run.callbacks = work.ended - run.started, work.callbacks
+  run.interrupted = work.interrupted
+  collect(run, work.futures, run.started)
+  run.cancelled = run.cancelled + work.n - #work.futures
+  run.serial_each = serial_each(session, run, plan)
+  session.runs[#session.runs + 1] = run
+  return run
+end
+
+return M
