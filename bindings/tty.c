@@ -47,12 +47,27 @@ static int resize_readline(lua_State *L) {
   return 0;
 }
 
+/* leave_readline(): readline gives the terminal back in the midst of a line */
+static int leave_readline(lua_State *L) {
+  (void)L;
+  tdm_tty_leave_readline();
+  return 0;
+}
+
+/* has_readline() -> boolean: do the two functions above find it? */
+static int has_readline(lua_State *L) {
+  lua_pushboolean(L, tdm_tty_has_readline());
+  return 1;
+}
+
 void tdml_open_tty(lua_State *L) {
   static const luaL_Reg functions[] = {{"is_terminal", is_terminal},
                                        {"terminal_width", terminal_width},
                                        {"wait_input", wait_input},
                                        {"keep_interrupts", keep_interrupts},
                                        {"resize_readline", resize_readline},
+                                       {"leave_readline", leave_readline},
+                                       {"has_readline", has_readline},
                                        {NULL, NULL}};
   tdml_register(L, functions);
 }

@@ -7,8 +7,8 @@
 
 #include <lua.h>
 
-/* Adds is_terminal, terminal_width, wait_input, keep_interrupts and
- * resize_readline to the table on top. */
+/* Adds is_terminal, terminal_width, wait_input, keep_interrupts, and what is
+ * said to readline, to the table on top. */
 void tdml_open_tty(lua_State *L);
 
 #endif

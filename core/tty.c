@@ -28,10 +28,26 @@ void tdm_tty_keep_interrupts(void) {
     sigaction(SIGINT, &kept, NULL);
 }
 
-void tdm_tty_resize_readline(void) {
-  void *found = dlsym(RTLD_DEFAULT, "rl_resize_terminal");
-  void (*resize)(void);
+typedef void readline_function(void);
+
+static readline_function *find(const char *name) {
+  void *found = dlsym(RTLD_DEFAULT, name);
+  readline_function *function;
   /* POSIX promises that the two are alike; C has no cast for it. */
-  memcpy(&resize, &found, sizeof resize);
-  if (resize != NULL) resize();
+  memcpy(&function, &found, sizeof function);
+  return function;
 }
+
+static void call(const char *name) {
+  readline_function *function = find(name);
+  if (function != NULL) function();
+}
+
+int tdm_tty_has_readline(void) {
+  return find("rl_resize_terminal") != NULL &&
+         find("rl_callback_handler_remove") != NULL;
+}
+
+void tdm_tty_resize_readline(void) { call("rl_resize_terminal"); }
+
+void tdm_tty_leave_readline(void) { call("rl_callback_handler_remove"); }

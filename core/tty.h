@@ -18,8 +18,14 @@ int tdm_tty_width(int fd);
  * same handler hear of the next one too. */
 void tdm_tty_keep_interrupts(void);
 
-/* A GNU readline that somebody loaded for all to see asks for the size of the
- * terminal again; without one, nothing happens. */
+/* Is there a GNU readline that somebody loaded for all to see? Without one, the
+ * two functions below do nothing. */
+int tdm_tty_has_readline(void);
+
+/* Readline asks for the size of the terminal again. */
 void tdm_tty_resize_readline(void);
+
+/* Readline leaves a line as it is, and the terminal as it was before. */
+void tdm_tty_leave_readline(void);
 
 #endif

@@ -10,6 +10,7 @@ local core = require "tandem.core"
 local tandem = require "tandem"
 
 local complete = require "tandem_cli.complete"
+local failure = require "tandem_cli.failure"
 local history = require "tandem_cli.history"
 local terminal = require "tandem_cli.terminal"
 
@@ -21,27 +22,36 @@ local HISTORY_LINES = 1000
 local NOBODY = -1
 
 -- Readline is a library of the system, loaded for its Lua module alone; asked
--- for like this it shows to others as well, see core.resize_readline.
+-- for like this it shows to others as well: core.resize_readline and
+-- core.leave_readline find it.
 local function show_readline()
   local path = package.searchpath("C-readline", package.cpath)
   if path then package.loadlib(path, "*") end
+  return core.has_readline()
 end
 
+-- Readline forgets after each completion that no blank is to follow.
 local function set_up(readline)
-  show_readline()
   readline.set_options {
     histfile = history.file(), keeplines = HISTORY_LINES, auto_add = false,
   }
   readline.set_readline_name("tandem")
-  readline.set_completion_append_character("")
   readline.set_complete_function(function(text, from, to)
+    readline.set_completion_append_character("")
     return complete.complete(text:sub(1, to), from)
   end)
 end
 
+-- The module closes the stream before readline is done with it, so readline
+-- has to be done before.
+local function leave(readline)
+  core.leave_readline()
+  readline.handler_remove()
+end
+
 -- Callbacks may print, so the prompt makes room, and comes back.
 local function run_callbacks(prompt, on_line, readline)
-  readline.handler_remove()
+  leave(readline)
   io.write("\r", (" "):rep(#prompt), "\r")
   io.flush()
   tandem.poll(0)
@@ -87,14 +97,19 @@ end
 local Edited = { interactive = true }
 Edited.__index = Edited
 
+-- Ctrl-C drops what was typed, and is no error; anything else is one.
+local function dropped(reader, problem)
+  leave(reader.readline)
+  io.write("\n")
+  if not failure.is_interruption(problem) then error(problem, 0) end
+  core.keep_interrupts()
+  return nil, true
+end
+
 function Edited:read(prompt)
   io.flush()
   local ok, line = pcall(read_keys, self, prompt)
-  if not ok then
-    self.readline.handler_remove()
-    io.write("\n")
-    error(line, 0)
-  end
+  if not ok then return dropped(self, line) end
   if line then remember(self, line) else io.write("\n") end
   return line
 end
@@ -119,13 +134,15 @@ function Plain.close() end
 
 --- Opens the standard input.
 -- @treturn table `interactive`; `read(prompt)`, which returns a line, or nil
---   at the end; `close()`
+--   at the end, or nil and true after a Ctrl-C; `close()`
 function M.open()
   if not terminal.is_terminal("stdin") then
     return setmetatable({ interactive = false }, Plain)
   end
   local loaded, readline = pcall(require, "readline")
-  if not loaded then return setmetatable({ interactive = true }, Plain) end
+  if not loaded or not show_readline() then
+    return setmetatable({ interactive = true }, Plain)
+  end
   set_up(readline)
   return setmetatable({ readline = readline, width = terminal.width() }, Edited)
 end

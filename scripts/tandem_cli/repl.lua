@@ -68,10 +68,20 @@ function Repl:run(chunk)
   show_all(table.pack(table.unpack(values, 2, values.n)))
 end
 
+-- What a command says fits the window; a traceback is left as it is.
+local function wrapped(message, width)
+  if message:find("\n\t", 1, true) then return message end
+  local lines = {}
+  for line in message:gmatch("[^\n]+") do
+    lines[#lines + 1] = text.wrap(line, width)
+  end
+  return table.concat(lines, "\n")
+end
+
 function Repl:call_command(line)
   local ok, problem = xpcall(commands.call, failure.of_command, self.session,
                              line)
-  if problem then self:report(problem) end
+  if problem then self:report(wrapped(problem, self.session.width)) end
   if ok and self.session.leaving then self.leaving = true end
 end
 
@@ -104,8 +114,10 @@ function Repl:loop()
   local pending
   while not self.leaving do
     tandem.poll(0)
-    local line = self.input:read(pending and MORE or PROMPT)
-    if line then
+    local line, dropped = self.input:read(pending and MORE or PROMPT)
+    if dropped then
+      pending = nil
+    elseif line then
       pending = self:feed(pending, line)
     elseif pending then
       self:drop(pending)
@@ -136,8 +148,8 @@ function Repl:wind_up()
   return self.failed and 1 or 0
 end
 
--- Ctrl-C while a line is read comes as an error. It drops what was typed;
--- any other error here is a fault of ours, and the end.
+-- Ctrl-C in a callback, or while a line is read without readline, comes as an
+-- error; any other error here is a fault of ours, and the end.
 function Repl:loop_and_survive()
   repeat
     local ok, problem = xpcall(self.loop, failure.traceback, self)

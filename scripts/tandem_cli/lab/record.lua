@@ -128,10 +128,14 @@ local function kind_of(pool)
 end
 
 -- Sampled only where that ends: a task that was stopped might not.
-local function serial_each(session, run, plan)
-  if run.interrupted or run.failed > 0 or run.items.n == 0 then return nil end
-  if run.kind == "serial" then return run.wall / run.n end
-  return sample.serial_each(session, run, plan.task, plan.args, plan.key)
+local function compare(session, run, plan)
+  if run.kind == "serial" then
+    run.serial_each = run.wall / run.n
+  elseif not run.interrupted and run.failed == 0 and run.items.n > 0 then
+    local found = sample.take(session, run, plan.task, plan.args, plan.key)
+    run.serial_each = found and found.each
+    run.cpu_share = found and found.cpu_share
+  end
 end
 
 --- Runs a task `n` times on a pool.
@@ -146,8 +150,8 @@ end
 --   the last end; `serial_each` is what an item takes on a serial pool, nil
 --   where that was not found out; `items` has a list for each of `queued`,
 --   `began`, `ended` (seconds since `started`), `cpu`, `worker`, `bytes_in`,
---   `bytes_out`, of the `items.n` that ran. Then `interrupted`, and `failure`,
---   the first future that failed
+--   `bytes_out`, of the `items.n` that ran. Then `interrupted`; `failure`, the
+--   first future that failed; `cpu_share`, of an item that is alone
 -- @raise what submit raises
 function M.run(session, options)
   local pool, task = options.pool or session.pool, options.task or session.task
@@ -171,7 +175,7 @@ function M.run(session, options)
   run.interrupted = work.interrupted
   collect(run, work.futures, run.started)
   run.cancelled = run.cancelled + work.n - #work.futures
-  run.serial_each = serial_each(session, run, plan)
+  compare(session, run, plan)
   session.runs[#session.runs + 1] = run
   return run
 end

@@ -26,30 +26,42 @@ local function numbers(n, count)
   return list
 end
 
+-- What shares of the time an item takes the CPU is used, in order.
 local function time_on(pool, task, args, list)
+  local shares = {}
   local start = tandem.now()
-  for _, i in ipairs(list) do pool:submit(task, args(i)):wait() end
-  return (tandem.now() - start) / #list
+  for k, i in ipairs(list) do
+    local future = pool:submit(task, args(i))
+    local info = future:info()
+    shares[k] = info.cpu / math.max(info.finished - info.started, 1e-9)
+  end
+  local each = (tandem.now() - start) / #list
+  table.sort(shares)
+  return each, shares
 end
 
+-- On a busy machine some items wait for a core, which is not their nature: the
+-- share is that of the better ones.
 local function measure(task, args, list)
   local pool <close> = tandem.serial_pool()
   -- The first one loads the task's module, as it does in each worker.
   pool:submit(task, args(list[1])):wait()
-  return time_on(pool, task, args, list)
+  local each, shares = time_on(pool, task, args, list)
+  return { each = each, cpu_share = shares[math.ceil(#shares * 0.75)] }
 end
 
---- Measures, or remembers, the serial time of an item.
+--- Measures, or remembers, what an item takes when it is alone.
 -- @param session remembers the last sample, since the same is often run again
 -- @tparam table run of which `items` and `n` are there
 -- @param task as submit takes it
 -- @tparam function args of an item
 -- @param key what tells these arguments from others
--- @treturn ?number seconds; nil where an item takes too long to be repeated
-function M.serial_each(session, run, task, args, key)
+-- @treturn ?table `each`, seconds; `cpu_share`, of that; nil where an item takes
+--   too long to be repeated
+function M.take(session, run, task, args, key)
   local last = session.last_sample
   if last and last.task == task and last.key == key and last.n == run.n then
-    return last.each
+    return last.measured
   end
   local each = mean_run(run.items)
   if each > LONGEST then return nil end
@@ -58,7 +70,7 @@ function M.serial_each(session, run, task, args, key)
   -- Whoever presses Ctrl-C here does without this one figure.
   local ok, measured = pcall(measure, task, args, numbers(run.n, count))
   if not ok then return core.keep_interrupts() end
-  session.last_sample = { task = task, key = key, n = run.n, each = measured }
+  session.last_sample = { task = task, key = key, n = run.n, measured = measured }
   return measured
 end
 

@@ -18,9 +18,6 @@ local BAR = 10
 -- From how much CPU time on, of the time at work, it is the CPU that counts.
 local CPU_BOUND, IO_BOUND = 0.6, 0.2
 
--- Of less than this most is what it takes to submit a task, in seconds.
-local SHORTEST = 50e-6
-
 local KINDS = { thread = "thread", process = "process", serial = "serial",
                 one_lock = "thread with one lock" }
 
@@ -66,20 +63,23 @@ local function cpu_share(items)
 end
 
 -- A task that waits for a core, or for the one lock, does not use the CPU
--- while it is at work. The sample tells that from waiting of its own.
-local function cpu_of_task(run, share)
-  local each = run.serial_each
-  if not each or each < SHORTEST then return share end
-  return math.max(share, sum(run.items.cpu) / run.items.n / each)
-end
-
-local function nature(run, share)
-  local cpu = cpu_of_task(run, share)
-  if cpu <= IO_BOUND then return "IO-bound: the tasks wait" end
-  if cpu < CPU_BOUND then return "the tasks compute, and wait" end
-  if share >= CPU_BOUND then return "CPU-bound" end
-  return run.kind == "one_lock" and "CPU-bound: they wait for the lock"
-    or "CPU-bound: more workers than cores"
+-- while it is at work. How it is when it is alone tells that from its nature.
+local function cpu_facts(run)
+  local share = cpu_share(run.items)
+  local facts = { figures.percent(share) .. " of the time at work" }
+  local alone = run.cpu_share or share
+  if alone <= IO_BOUND then
+    facts[2] = "IO-bound: the tasks wait"
+  elseif alone < CPU_BOUND then
+    facts[2] = "the tasks compute, and wait"
+  else
+    facts[2] = "CPU-bound"
+    if share < CPU_BOUND then
+      facts[3] = run.kind == "one_lock" and "they wait for the lock"
+        or "more workers than cores"
+    end
+  end
+  return facts
 end
 
 local function busy_by_worker(items)
@@ -116,7 +116,7 @@ end
 local function serial_facts(run)
   if run.kind == "serial" then return nil end
   local each = run.serial_each
-  if not each then return { "not measured" } end
+  if not each then return nil end
   local serial = each * run.n
   return { figures.seconds(serial), figures.seconds(each) .. " each",
            "speed-up " .. figures.times(serial / run.wall) }
@@ -132,19 +132,17 @@ local function outcome_facts(run)
 end
 
 local function rows_of(run)
-  local items = run.items
+  local items, ended = run.items, run.n - run.cancelled
   local rows = {
     { "outcome", outcome_facts(run) },
-    { "wall", { figures.seconds(run.wall),
-                "at " .. figures.rate(items.n / run.wall) } },
+    { "wall", { figures.seconds(run.wall), ended > 0
+                and "at " .. figures.rate(ended / run.wall) or nil } },
     { "serial", serial_facts(run) },
   }
   if items.n == 0 then return rows end
-  local share = cpu_share(items)
   rows[4] = { "wait", percentiles(spans(items, items.queued, items.began)) }
   rows[5] = { "run", percentiles(spans(items, items.began, items.ended)) }
-  rows[6] = { "CPU", { figures.percent(share) .. " of the time at work",
-                       nature(run, share) } }
+  rows[6] = { "CPU", cpu_facts(run) }
   rows[7] = { "workers", worker_facts(run) }
   return rows
 end
