@@ -67,7 +67,7 @@ end
 
 local function written_out(text)
   local make, problem = load("return " .. text, "=task", "t")
-  if not make then error(problem, 0) end
+  if not make then error("not a function: " .. problem, 0) end
   local fn = make()
   check(fn)
   return own("function(i)", fn, "")

@@ -16,8 +16,6 @@ local terminal = require "tandem_cli.terminal"
 
 local M = {}
 
-local HISTORY_LINES = 1000
-
 -- A descriptor that is never ready.
 local NOBODY = -1
 
@@ -33,7 +31,7 @@ end
 -- Readline forgets after each completion that no blank is to follow.
 local function set_up(readline)
   readline.set_options {
-    histfile = history.file(), keeplines = HISTORY_LINES, auto_add = false,
+    histfile = history.path(), auto_add = false,
   }
   readline.set_readline_name("tandem")
   readline.set_complete_function(function(text, from, to)
@@ -91,6 +89,7 @@ end
 local function remember(reader, line)
   if not line:find("%S") or line == reader.last then return end
   reader.last = line
+  reader.entered[#reader.entered + 1] = line
   reader.readline.add_history(line)
 end
 
@@ -114,9 +113,8 @@ function Edited:read(prompt)
   return line
 end
 
--- The file may have become one that cannot be written.
 function Edited:close()
-  if history.file() ~= "" then self.readline.save_history() end
+  history.append(self.entered)
 end
 
 local Plain = {}
@@ -144,7 +142,8 @@ function M.open()
     return setmetatable({ interactive = true }, Plain)
   end
   set_up(readline)
-  return setmetatable({ readline = readline, width = terminal.width() }, Edited)
+  return setmetatable({ readline = readline, entered = {},
+                        width = terminal.width() }, Edited)
 end
 
 return M

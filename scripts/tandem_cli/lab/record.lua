@@ -23,18 +23,33 @@ local PATIENCE = 2
 local FIELDS = { "queued", "began", "ended", "cpu", "worker", "bytes_in",
                  "bytes_out" }
 
+-- The same arguments for every item. Few of them are returned as they are: it
+-- is quicker than to unpack a list.
 local function list_of(args)
   local n = args.n or #args
+  local a, b, c = args[1], args[2], args[3]
+  if n == 0 then return function() end end
+  if n == 1 then return function() return a end end
+  if n == 2 then return function() return a, b end end
+  if n == 3 then return function() return a, b, c end end
   return function() return table.unpack(args, 1, n) end
+end
+
+local function submit_some(pool, task, args, work, first, last)
+  local futures, on_done, submit = work.futures, work.on_done, pool.submit
+  for i = first, last do
+    local future = submit(pool, task, args(i))
+    futures[i] = future
+    if on_done then future:on_done(on_done) end
+  end
 end
 
 -- A serial pool runs the task within submit: each is worth a look.
 local function submit_all(pool, task, args, work, view, stride)
-  local futures, on_done = work.futures, work.on_done
-  for i = 1, work.n do
-    futures[i] = pool:submit(task, args(i))
-    if on_done then futures[i]:on_done(on_done) end
-    if view and i % stride == 0 then view:look() end
+  for first = 1, work.n, stride do
+    local last = math.min(work.n, first + stride - 1)
+    submit_some(pool, task, args, work, first, last)
+    if view then view:look() end
   end
 end
 
@@ -168,6 +183,8 @@ function M.run(session, options)
     and live.start(session, pool, work.n) or nil
   local plan = { task = task, serial = run.kind == "serial", key = args,
                  args = type(args) == "table" and list_of(args) or args }
+  -- What earlier runs left behind is not to be cleared away in this one.
+  collectgarbage()
   run.started = tandem.now()
   carry_out(pool, plan, work, view)
   if view then view:finish() end

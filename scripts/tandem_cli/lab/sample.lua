@@ -56,8 +56,8 @@ end
 -- @param task as submit takes it
 -- @tparam function args of an item
 -- @param key what tells these arguments from others
--- @treturn ?table `each`, seconds; `cpu_share`, of that; nil where an item takes
---   too long to be repeated
+-- @treturn ?table `each`, seconds; `cpu_share`, of that; nil where an item
+--   takes too long to be repeated
 function M.take(session, run, task, args, key)
   local last = session.last_sample
   if last and last.task == task and last.key == key and last.n == run.n then
@@ -70,7 +70,8 @@ function M.take(session, run, task, args, key)
   -- Whoever presses Ctrl-C here does without this one figure.
   local ok, measured = pcall(measure, task, args, numbers(run.n, count))
   if not ok then return core.keep_interrupts() end
-  session.last_sample = { task = task, key = key, n = run.n, measured = measured }
+  session.last_sample =
+    { task = task, key = key, n = run.n, measured = measured }
   return measured
 end
 
