@@ -46,7 +46,7 @@ local function number_of_item(i) return i end
 local function from_catalogue(entry, text)
   return {
     name = entry.name, task = entry.task, n = entry.n,
-    kind = entry.kind, about = entry.about,
+    about = entry.about,
     args_of = text ~= "" and function() return M.arguments(text) end
       or entry.args,
   }
@@ -94,7 +94,7 @@ end
 
 --- Understands what follows `:task`.
 -- @tparam string text
--- @treturn table `{ name =, task =, n =, args_of(session) =, kind =, about = }`
+-- @treturn table `{ name =, task =, n =, args_of(session) =, about = }`
 -- @raise a message for the person who typed it
 function M.understand(text)
   if text:find("^function%s*%(") then return written_out(text) end

@@ -16,17 +16,18 @@ for name, kind in pairs { thread = "thread", process = "process" } do
 end
 
 local WORDS = {
-  thread = "threads: they run Lua at the same time",
-  process = "processes: a crash hurts one task",
+  thread = "threads, which run Lua at the same time",
+  process = "processes, where a crash hurts one task",
   one_lock = "threads that share one lock, as CPython's do",
-  serial = "serial: one task after another, in this thread",
+  serial = "serial, one task after another, in this thread",
 }
 
 local function describe(session)
-  local workers = session.pool_kind == "serial" and ""
-    or session.workers .. " "
-  session.write(text.wrap(("pool: %s%s"):format(workers,
-    WORDS[session.pool_kind]), session.width, 2) .. "\n")
+  local words = WORDS[session.pool_kind]
+  if session.pool_kind ~= "serial" then
+    words = ("%s, at most %d of them"):format(words, session.workers)
+  end
+  session.write(text.wrap("pool: " .. words, session.width, 2) .. "\n")
 end
 
 local function count_of(word)
@@ -62,7 +63,7 @@ end
 local function workers(session, args)
   if not args[1] then return describe(session) end
   if session.pool_kind == "serial" then
-    return "a serial pool has no workers; :pool threads 4"
+    return "a serial pool has no workers; try :pool threads 4"
   end
   return try(session, "resize", count_of(args[1]))
 end

@@ -103,6 +103,14 @@ function Repl:feed(pending, line)
   end
 end
 
+-- What is pasted comes as one line, with line feeds in it.
+function Repl:feed_lines(pending, lines)
+  for line in (lines .. "\n"):gmatch("([^\n]*)\n") do
+    if not self.leaving then pending = self:feed(pending, line) end
+  end
+  return pending
+end
+
 -- The input ended within a statement: says what the compiler says.
 function Repl:drop(pending)
   if pending:sub(1, 1) == ":" then return self:call_command(pending) end
@@ -118,7 +126,7 @@ function Repl:loop()
     if dropped then
       pending = nil
     elseif line then
-      pending = self:feed(pending, line)
+      pending = self:feed_lines(pending, line)
     elseif pending then
       self:drop(pending)
       pending = nil

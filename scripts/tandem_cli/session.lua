@@ -6,9 +6,10 @@
 -- `width`, columns of the terminal; `colour`, `live`, booleans; `write(text)`.
 --
 -- @module tandem_cli.session
-local tandem = require "tandem"
+local core = require "tandem.core"
 
 local choice = require "tandem_cli.choice"
+local pools = require "tandem_cli.pools"
 local servers = require "tandem_cli.servers"
 local terminal = require "tandem_cli.terminal"
 
@@ -17,33 +18,26 @@ local M = {}
 local Session = {}
 Session.__index = Session
 
--- Seconds that running tasks get to end when a pool is left.
-local PATIENCE = 0.5
-
 local FIRST_TASK = "primes"
-
-local KINDS = {
-  thread = tandem.thread_pool, process = tandem.process_pool,
-  serial = tandem.serial_pool, one_lock = tandem.thread_pool,
-}
-
-local function new_pool(kind, workers)
-  return KINDS[kind] {
-    max_workers = workers, exit_timeout = PATIENCE,
-    one_lock = kind == "one_lock" or nil,
-  }
-end
 
 --- Another pool in place of the one in use; what still runs there is stopped.
 -- @tparam string kind "thread", "process", "one_lock" or "serial"
 -- @tparam ?integer workers
 -- @raise an argument error where there can be no such pool
 function Session:use_pool(kind, workers)
-  local pool = new_pool(kind, workers)
-  if self.pool then self.pool:shutdown { kill = true, timeout = PATIENCE } end
-  self.pool, self.pool_kind = pool, kind
-  self.workers = pool:stats().max_workers
+  local pool = pools.new(kind, workers)
+  if self.pool then
+    self.pool:shutdown { kill = true, timeout = pools.PATIENCE }
+  end
+  self:adopt(pool)
   rawset(_G, "pool", pool)
+end
+
+--- Works with a pool that is there already.
+-- @param pool
+function Session:adopt(pool)
+  self.pool, self.pool_kind = pool, pools.kind_of(pool)
+  self.workers = pool:stats().max_workers
 end
 
 --- Another number of workers.
@@ -60,18 +54,21 @@ function Session:use_task(text)
   local chosen = choice.understand(text)
   self.args = chosen.args_of(self)
   self.task, self.task_name = chosen.task, chosen.name
-  self.task_kind, self.task_about = chosen.kind, chosen.about
-  self.count = chosen.n
+  self.task_about, self.count = chosen.about, chosen.n
 end
 
---- Looks at the terminal again: its window may have changed.
+--- Looks around: the window may have another width by now, and the variable
+-- `pool` another pool.
 function Session:look()
   self.width = terminal.width()
+  local pool = rawget(_G, "pool")
+  if core.is_pool(pool) and pool ~= self.pool then self:adopt(pool) end
 end
 
 --- Stops the servers, and the pool: at once, or when all is done.
 -- @tparam boolean at_once
 function Session:close(at_once)
+  self:look()
   if at_once then
     self.pool:shutdown { wait = false, cancel_pending = true }
   else
@@ -88,8 +85,8 @@ function M.new()
     live = terminal.has_escapes(),
     write = function(text) io.stdout:write(text) end,
   }, Session)
-  session:look()
   session:use_pool("thread")
+  session:look()
   session:use_task(FIRST_TASK)
   return session
 end

@@ -82,8 +82,11 @@ describe("the commands of the prompt", function()
       ":workers 5", "pool:stats().max_workers", ":pool threads 2",
       "pool:call('math:sqrt', 4)")
     assert.equal(0, code)
-    for _, words in ipairs { "2 processes", "serial:", "3 threads that share",
-                             "\ntrue\n", "\n5\n", "2 threads:", "\n2.0\n" } do
+    for _, words in ipairs {
+      "processes, where a crash hurts one task, at most 2", "pool: serial",
+      "threads that share one lock, as CPython's do, at most 3", "\ntrue\n",
+      "at most 5", "\n5\n", "threads, which run Lua", "\n2.0\n",
+    } do
       assert_says(out, words)
     end
   end)
@@ -91,7 +94,23 @@ describe("the commands of the prompt", function()
   it("leave the pool in use where there can be no such other", function()
     local code, out = repl(":pool threads 3", ":pool processes 99999", ":pool")
     assert.equal(1, code)
-    assert.equal(2, select(2, out:gsub("3 threads", "")))
+    assert.equal(2, select(2, out:gsub("threads, which", "")))
+  end)
+
+  it("work with a pool that somebody made", function()
+    local code, out = repl("pool = tandem.process_pool(1)", ":pool",
+                           ":task sleep", ":run 2", "pool = nil", ":run 2")
+    assert.equal(0, code)
+    assert_says(out, "at most 1 of them")
+    assert.equal(2, select(2, out:gsub("2 x sleep on 1 process\n", "")))
+  end)
+
+  it("tell of a pool that is closed", function()
+    local code, out, err = repl("pool:shutdown()", ":run 2", ":pool threads 1",
+                                ":task sleep", ":run 2")
+    assert.equal(1, code)
+    assert_says(err, "shut down")
+    assert_says(out, "2 x sleep on 1 thread\n")
   end)
 
   it("list tasks of each kind, and mark the one in use", function()

@@ -9,6 +9,7 @@ local tandem = require "tandem"
 
 local failure = require "tandem_cli.failure"
 local live = require "tandem_cli.live"
+local pools = require "tandem_cli.pools"
 local sample = require "tandem_cli.lab.sample"
 
 local M = {}
@@ -136,10 +137,12 @@ local function collect(run, futures, start)
   run.items = items
 end
 
--- What a pool is, for those that are not the session's.
-local function kind_of(pool)
-  if pool:stats().one_lock then return "one_lock" end
-  return tostring(pool):match("^tandem%.Pool: (%a+)") or "thread"
+-- What people call the task.
+local function name_of(session, options)
+  if options.name then return options.name end
+  local task = options.task
+  if task == nil or task == session.task then return session.task_name end
+  return type(task) == "string" and task or "function"
 end
 
 -- Sampled only where that ends: a task that was stopped might not.
@@ -151,6 +154,25 @@ local function compare(session, run, plan)
     run.serial_each = found and found.each
     run.cpu_share = found and found.cpu_share
   end
+end
+
+local function new_run(session, options, pool, n)
+  return {
+    task = name_of(session, options), kind = pools.kind_of(pool),
+    workers = pool:stats().max_workers, n = n, failed = 0, cancelled = 0,
+  }
+end
+
+local function watch(session, options, pool, n)
+  if not session.live or options.quiet then return nil end
+  return live.start(session, pool, n)
+end
+
+local function write_down(run, work)
+  run.wall, run.callbacks = work.ended - run.started, work.callbacks
+  run.interrupted = work.interrupted
+  collect(run, work.futures, run.started)
+  run.cancelled = run.cancelled + work.n - #work.futures
 end
 
 --- Runs a task `n` times on a pool.
@@ -169,29 +191,21 @@ end
 --   first future that failed; `cpu_share`, of an item that is alone
 -- @raise what submit raises
 function M.run(session, options)
-  local pool, task = options.pool or session.pool, options.task or session.task
-  local args = options.args or session.args
+  local pool, args = options.pool or session.pool, options.args or session.args
   local work = { n = options.n or session.count, futures = {}, callbacks = 0 }
   work.on_done = timed(options.on_done, work)
-  local run = {
-    task = options.name or (options.task and tostring(options.task))
-      or session.task_name,
-    kind = kind_of(pool), workers = pool:stats().max_workers, n = work.n,
-    failed = 0, cancelled = 0,
+  local run = new_run(session, options, pool, work.n)
+  local plan = {
+    task = options.task or session.task, serial = run.kind == "serial",
+    key = args, args = type(args) == "table" and list_of(args) or args,
   }
-  local view = session.live and not options.quiet
-    and live.start(session, pool, work.n) or nil
-  local plan = { task = task, serial = run.kind == "serial", key = args,
-                 args = type(args) == "table" and list_of(args) or args }
   -- What earlier runs left behind is not to be cleared away in this one.
   collectgarbage()
+  local view = watch(session, options, pool, work.n)
   run.started = tandem.now()
   carry_out(pool, plan, work, view)
   if view then view:finish() end
-  run.wall, run.callbacks = work.ended - run.started, work.callbacks
-  run.interrupted = work.interrupted
-  collect(run, work.futures, run.started)
-  run.cancelled = run.cancelled + work.n - #work.futures
+  write_down(run, work)
   compare(session, run, plan)
   session.runs[#session.runs + 1] = run
   return run
