@@ -15,8 +15,8 @@ local BEGINNING = [[
        f:result()
   5. Run what you wrote:  :task function(i) return i * i end
 
-A line that is unfinished goes on over the next one; Ctrl-D drops it. A local
-lasts for its line only. Ctrl-C stops what runs.]]
+A statement that is unfinished goes on over the next line. A local lasts for
+its statement only. Ctrl-C drops what you typed, or stops what runs.]]
 
 local LONGEST_USAGE = 22
 
@@ -39,8 +39,8 @@ local function write_paragraphs(session, lines)
   for _, line in ipairs(paragraphs(lines)) do
     local margin = line:match("^%s*")
     local rest = #margin + (line:find("^%s+%d%.") and 3 or #margin)
-    -- What is indented so far is an example, to be typed as it is.
-    if #margin < 4 then
+    -- An example is to be typed as it is.
+    if #margin < 4 and not line:find("^%s+:") then
       line = margin .. text.wrap(line, session.width - 1 - #margin,
                                  math.min(rest, 5))
     end
@@ -48,10 +48,10 @@ local function write_paragraphs(session, lines)
   end
 end
 
--- In a narrow window the summary stands below the usage.
+-- Below the usage where that is long, or the window is narrow.
 local function write_command(session, command)
   local usage = (":" .. command.name .. " " .. command.usage):gsub("%s+$", "")
-  local narrow = session.width < 60
+  local narrow = session.width < 60 or #usage >= LONGEST_USAGE
   local head = text.paint(session.colour, "cyan",
     narrow and usage or ("%-" .. LONGEST_USAGE .. "s"):format(usage))
   local margin = narrow and 4 or LONGEST_USAGE + 2

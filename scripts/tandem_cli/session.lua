@@ -3,7 +3,8 @@
 -- Fields: `pool`, also the global variable `pool`; `pool_kind`, "thread",
 -- "process", "one_lock" or "serial"; `workers`, how many it may have; `task`,
 -- `args`, `task_name`, `count`, the task in use; `runs`, a list; `servers`;
--- `width`, columns of the terminal; `colour`, `live`, booleans; `write(text)`.
+-- `width`, columns of the terminal; `colour`, `live`, booleans; `write(text)`;
+-- `make_pool(kind, workers)`, for a pool beside the one in use.
 --
 -- @module tandem_cli.session
 local core = require "tandem.core"
@@ -82,7 +83,7 @@ end
 function M.new()
   local session = setmetatable({
     runs = {}, servers = servers.new(), colour = terminal.has_colours(),
-    live = terminal.has_escapes(),
+    live = terminal.has_escapes(), make_pool = pools.new,
     write = function(text) io.stdout:write(text) end,
   }, Session)
   session:use_pool("thread")

@@ -200,6 +200,22 @@ describe("the prompt at a terminal", function()
     leave(prompt)
   end)
 
+  it("ends at Ctrl-C what runs tasks on a pool of its own", function()
+    local prompt = open()
+    enter(prompt, "record = require 'tandem_cli.lab.record'", "tandem> ")
+    enter(prompt, "s = { runs = {}, write = print, args = { 0.05 } }",
+          "tandem> ")
+    prompt:type("for n = 1, 9 do p = tandem.thread_pool(1) print('run ' .. n)"
+      .. " record.run(s, { pool = p, task = 'tasks.sleep:sleep', n = 99 }) "
+      .. "end\r")
+    prompt:wait_for("run 1\r")
+    prompt:interrupt("key")
+    enter(prompt, "6 * 7", "42")
+    local ended = leave(prompt)
+    assert.is_nil(ended.out:find("run 2\r", 1, true))
+    assert.matches("interrupted", ended.err)
+  end)
+
   it("leaves at once, whatever runs", function()
     local prompt = open()
     enter(prompt, "for _ = 1, 99 do pool:submit('tasks.sleep:sleep', 60) end",

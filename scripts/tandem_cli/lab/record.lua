@@ -177,7 +177,8 @@ end
 
 --- Runs a task `n` times on a pool.
 --
--- Ctrl-C stops the run, which is returned as far as it came.
+-- Ctrl-C stops the run, which is returned as far as it came. On a pool that is
+-- the caller's own it also ends whatever the caller has in mind.
 -- @param session the session; `session.live` allows a live view
 -- @tparam table options `task`, `args` (a list, or a function of the item's
 --   number), `n`, `pool`, which are the session's unless given; `name`;
@@ -189,7 +190,7 @@ end
 --   `began`, `ended` (seconds since `started`), `cpu`, `worker`, `bytes_in`,
 --   `bytes_out`, of the `items.n` that ran. Then `interrupted`; `failure`, the
 --   first future that failed; `cpu_share`, of an item that is alone
--- @raise what submit raises
+-- @raise what submit raises; "interrupted!"
 function M.run(session, options)
   local pool, args = options.pool or session.pool, options.args or session.args
   local work = { n = options.n or session.count, futures = {}, callbacks = 0 }
@@ -206,6 +207,7 @@ function M.run(session, options)
   carry_out(pool, plan, work, view)
   if view then view:finish() end
   write_down(run, work)
+  if run.interrupted and options.pool then error("interrupted!", 0) end
   compare(session, run, plan)
   session.runs[#session.runs + 1] = run
   return run
