@@ -16,6 +16,7 @@
 #include "mapping.h"
 #include "pool.h"
 #include "pump.h"
+#include "tty.h"
 
 /* --- futures that are settled by hand: all, any --- */
 
@@ -149,12 +150,6 @@ static int is_program(lua_State *L) {
   if (ok) return 1;
   lua_pushstring(L, strerror(errno));
   return 2;
-}
-
-/* is_terminal(fd) -> boolean */
-static int is_terminal(lua_State *L) {
-  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
-  return 1;
 }
 
 /* write_error(text): to stderr, also where the host has no io */
@@ -309,7 +304,6 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"worker_beside", worker_beside},
                                        {"getenv", get_environment},
                                        {"is_program", is_program},
-                                       {"is_terminal", is_terminal},
                                        {"write_error", write_error},
                                        {"set_error_handler", set_error_handler},
                                        {"set_home", set_home},
@@ -332,6 +326,7 @@ int luaopen_tandem_core(lua_State *L) {
   lua_newtable(L);
   tdml_register(L, functions);
   tdml_open_inside(L);
+  tdml_open_tty(L);
   tdml_open_future(L, c);
   tdml_open_pool(L, c);
   tdml_open_mapping(L, c);

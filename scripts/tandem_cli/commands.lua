@@ -1,56 +1,85 @@
 --- The commands of the REPL: lines that start with a colon.
 --
--- A command is an entry of `M.list`: its name, its usage and what it does in
--- words, and `call(repl, words)`.
+-- A command is a table: `name`; `usage`, its arguments in words; `summary`, a
+-- line; `help`, more of it; `run(session, args)`, where `args` is the list of
+-- the words behind the name, and `args.text` all of them as they were typed.
+-- It returns, or raises, a message where something was wrong; any other error
+-- is reported with its traceback. `unfinished(text)`, optional, says whether
+-- the command goes on over the next line.
+--
+-- The commands are listed in the order in which somebody new needs them.
 --
 -- @module tandem_cli.commands
-local M = {}
+local nearest = require "tandem_cli.nearest"
 
-local HELP = [[
-Type Lua. An expression shows its value; an unfinished statement goes on over
-the next lines (Ctrl-D drops it). A `local` lasts for its statement only.
-  tandem   the library          pool   a pool of threads
-Try:
-  pool:call("tasks.primes:is_prime", 112272535095293)
-  for i, n in pool:map("tasks.primes:factors", {91, 97, 99}) do print(i, #n) end
-  pool:call(function(x) return x * x end, 12)   -- no local of outside in it
-Commands:]]
+local M = { list = {} }
 
-local function help()
-  io.write(HELP, "\n")
-  for _, command in ipairs(M.list) do
-    io.write(("  %-9s%s\n"):format(command.usage, command.about))
-  end
+-- What people try who come from other prompts.
+local ALIASES = { h = "help", ["?"] = "help", q = "quit", exit = "quit",
+                  r = "run" }
+
+--- Adds commands.
+-- @tparam {table,...} commands
+function M.register(commands)
+  for _, command in ipairs(commands) do M.list[#M.list + 1] = command end
 end
 
-local function quit(repl)
-  repl.leaving = true
+M.register(require "tandem_cli.run_command")
+M.register(require "tandem_cli.task_commands")
+M.register(require "tandem_cli.pool_commands")
+M.register(require "tandem_cli.lab.init")
+M.register(require "tandem_cli.help")
+
+--- The names of all commands, in their order.
+-- @treturn {string,...}
+function M.names()
+  local names = {}
+  for i, command in ipairs(M.list) do names[i] = command.name end
+  return names
 end
 
-M.list = {
-  { name = "help", usage = ":help", about = "this text", call = help },
-  { name = "quit", usage = ":quit", about = "leave", call = quit },
-}
-
-local function find(name)
+--- Finds a command by its name, with or without its colon.
+-- @tparam string name
+-- @treturn ?table
+-- @treturn ?string a message where there is none
+function M.find(name)
+  name = name:gsub("^:", "")
+  name = ALIASES[name] or name
   for _, command in ipairs(M.list) do
     if command.name == name then return command end
   end
+  return nil, ("unknown command ':%s'%s; :help tells what there is")
+    :format(name, nearest.hint(name, M.names(), ":"))
+end
+
+local function parse(line)
+  local name, text = line:match("^:%s*(%S*)%s*(.-)%s*$")
+  local args = { text = text }
+  for word in text:gmatch("%S+") do args[#args + 1] = word end
+  return name, args
+end
+
+--- Does the line begin a command that goes on over the next one?
+-- @tparam string line
+-- @treturn boolean
+function M.is_unfinished(line)
+  local name, args = parse(line)
+  local command = M.find(name)
+  return command ~= nil and command.unfinished ~= nil
+    and command.unfinished(args.text)
 end
 
 --- Carries out a line that starts with a colon.
--- @param repl what the commands work on
+-- @param session what the commands work on
 -- @tparam string line
 -- @treturn ?string what was wrong
-function M.call(repl, line)
-  local words = {}
-  for word in line:sub(2):gmatch("%S+") do words[#words + 1] = word end
-  local command = find(words[1])
-  if not command then
-    return ("unknown command ':%s'; :help tells what there is")
-      :format(words[1] or "")
-  end
-  command.call(repl, words)
+-- @raise what a command raises
+function M.call(session, line)
+  local name, args = parse(line)
+  local command, problem = M.find(name)
+  if not command then return problem end
+  session:look()
+  return command.run(session, args)
 end
 
 return M

@@ -22,6 +22,25 @@ function M.is_interruption(problem)
   return type(problem) == "string" and problem:find("interrupted!$") ~= nil
 end
 
+-- The future that the function at a level of the stack was asked about: the C
+-- functions `result` and `call` have it as their first value.
+local function future_at(level)
+  local info = debug.getinfo(level, "S")
+  if not info or info.what ~= "C" then return nil end
+  local _, value = debug.getlocal(level, 1)
+  return require("tandem.core").is_future(value) and value or nil
+end
+
+-- Where in the worker it was raised, for an error that came with a future.
+local function worker_traceback(level)
+  local future = future_at(level)
+  if not future or not future:done() then return "" end
+  local _, traceback = future:error(0)
+  if type(traceback) ~= "string" then return "" end
+  local worker = future:info().worker
+  return ("\nin worker %s, %s"):format(worker or "?", traceback)
+end
+
 --- A message handler: the error with its traceback, as the stand-alone Lua
 -- reports it, without the frames of this command. A Ctrl-C is passed on as it
 -- is: nobody made a mistake.
@@ -33,7 +52,22 @@ function M.traceback(problem)
     return ("(error object is a %s value)"):format(type(problem))
   end
   local report = debug.traceback(text_of(problem), 2)
-  return (report:gsub("\n%s*%[C%]: in function 'xpcall'.*", ""))
+  return report:gsub("\n%s*%[C%]: in function 'xpcall'.*", "")
+    .. worker_traceback(4)
+end
+
+--- A message handler for commands: what they raise as a message, without a
+-- position, is for the person who typed the command; anything else has its
+-- traceback.
+-- @param problem any error value
+-- @treturn string
+function M.of_command(problem)
+  local is_message = type(problem) == "string"
+    and not problem:find("^[^%s:]+:%d+: ")
+  if is_message or require("tandem").is_error(problem) then
+    return text_of(problem)
+  end
+  return M.traceback(problem)
 end
 
 --- An error as a table that JSON can carry.

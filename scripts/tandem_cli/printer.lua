@@ -4,6 +4,10 @@
 -- access only: looking at a value must not run its code, but for __tostring.
 --
 -- @module tandem_cli.printer
+local core = require "tandem.core"
+
+local figures = require "tandem_cli.figures"
+
 local M = {}
 
 local MAX_DEPTH = 4
@@ -46,8 +50,34 @@ local function has_tostring(value)
   return type(metatable) == "table" and rawget(metatable, "__tostring") ~= nil
 end
 
+local function times_of(info)
+  local facts = {}
+  if info.started and info.queued then
+    facts[1] = "waited " .. figures.seconds(info.started - info.queued)
+  end
+  if info.finished and info.started then
+    facts[2] = "ran " .. figures.seconds(info.finished - info.started)
+    facts[3] = "worker " .. info.worker
+  end
+  return facts
+end
+
+-- "<future of math:sqrt: done, waited 12 us, ran 3 us, worker 1>", and the
+-- error of one that failed.
+local function future_text(future)
+  local info = future:info()
+  local facts = times_of(info)
+  table.insert(facts, 1, info.status)
+  local shown = ("<future%s: %s>"):format(
+    info.task and " of " .. info.task or "", table.concat(facts, ", "))
+  if info.status ~= "failed" then return shown end
+  local ok, problem = pcall(tostring, (future:error(0)))
+  return shown .. " " .. (ok and problem:match("^[^\n]*") or "?")
+end
+
 local function plain(value)
   if type(value) == "string" then return quoted(value) end
+  if core.is_future(value) then return future_text(value) end
   local ok, text = pcall(tostring, value)
   return ok and text or ("<%s, its __tostring fails>"):format(type(value))
 end

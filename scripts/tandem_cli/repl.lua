@@ -1,4 +1,4 @@
---- The REPL: Lua statements, one after another, with `tandem` and `pool`.
+--- The REPL: Lua statements, one after another, and commands.
 --
 -- At a terminal it prompts. From a pipe it runs the same lines as a script:
 -- no prompt, a failing statement is told on stderr and the rest still runs,
@@ -6,19 +6,19 @@
 -- for at the end.
 --
 -- @module tandem_cli.repl
+local core = require "tandem.core"
 local tandem = require "tandem"
 
 local commands = require "tandem_cli.commands"
 local failure = require "tandem_cli.failure"
 local input = require "tandem_cli.input"
 local printer = require "tandem_cli.printer"
+local sessions = require "tandem_cli.session"
+local text = require "tandem_cli.text"
 
 local M = {}
 
 local PROMPT, MORE = "tandem> ", "     -> "
-
--- Seconds that running tasks get to end when a person leaves.
-local PATIENCE = 0.5
 
 local CHUNK_NAME = "=stdin"
 
@@ -43,7 +43,8 @@ end
 function Repl:complain(message)
   self.failed = true
   io.stdout:flush()
-  io.stderr:write(message, "\n")
+  local colour = self.session.colour and core.is_terminal(2)
+  io.stderr:write(text.paint(colour, "red", message), "\n")
 end
 
 local function show_all(values)
@@ -52,20 +53,46 @@ local function show_all(values)
   if values.n > 0 then io.write(table.concat(shown, "\t"), "\n") end
 end
 
+-- Whoever is at the prompt presses Ctrl-C more than once in a session.
+function Repl:report(problem)
+  if failure.is_interruption(problem) then
+    core.keep_interrupts()
+    problem = "interrupted"
+  end
+  self:complain(problem)
+end
+
 function Repl:run(chunk)
   local values = table.pack(xpcall(chunk, failure.traceback))
-  if not values[1] then return self:complain(values[2]) end
+  if not values[1] then return self:report(values[2]) end
   show_all(table.pack(table.unpack(values, 2, values.n)))
+end
+
+-- What a command says fits the window; a traceback is left as it is.
+local function wrapped(message, width)
+  if message:find("\n\t", 1, true) then return message end
+  local lines = {}
+  for line in message:gmatch("[^\n]+") do
+    lines[#lines + 1] = text.wrap(line, width)
+  end
+  return table.concat(lines, "\n")
+end
+
+function Repl:call_command(line)
+  local ok, problem = xpcall(commands.call, failure.of_command, self.session,
+                             line)
+  if problem then self:report(wrapped(problem, self.session.width)) end
+  if ok and self.session.leaving then self.leaving = true end
 end
 
 -- Deals with a line; what it returns is still unfinished and wants more.
 function Repl:feed(pending, line)
-  if not pending and line:sub(1, 1) == ":" then
-    local problem = commands.call(self, line)
-    if problem then self:complain(problem) end
+  local source = pending and pending .. "\n" .. line or line
+  if source:sub(1, 1) == ":" then
+    if commands.is_unfinished(source) then return source end
+    self:call_command(source)
     return nil
   end
-  local source = pending and pending .. "\n" .. line or line
   local chunk, message = compile(source)
   if chunk then
     self:run(chunk)
@@ -76,10 +103,18 @@ function Repl:feed(pending, line)
   end
 end
 
+-- What is pasted comes as one line, with line feeds in it.
+function Repl:feed_lines(pending, lines)
+  for line in (lines .. "\n"):gmatch("([^\n]*)\n") do
+    if not self.leaving then pending = self:feed(pending, line) end
+  end
+  return pending
+end
+
 -- The input ended within a statement: says what the compiler says.
 function Repl:drop(pending)
+  if pending:sub(1, 1) == ":" then return self:call_command(pending) end
   local _, message = load(pending, CHUNK_NAME, "t")
-  if self.input.interactive then io.write("\n") end
   self:complain(message)
 end
 
@@ -87,9 +122,11 @@ function Repl:loop()
   local pending
   while not self.leaving do
     tandem.poll(0)
-    local line = self.input.read(pending and MORE or PROMPT)
-    if line then
-      pending = self:feed(pending, line)
+    local line, dropped = self.input:read(pending and MORE or PROMPT)
+    if dropped then
+      pending = nil
+    elseif line then
+      pending = self:feed_lines(pending, line)
     elseif pending then
       self:drop(pending)
       pending = nil
@@ -100,35 +137,34 @@ function Repl:loop()
   end
 end
 
-local function greet(pool)
-  io.write(("tandem %s (%s): Lua on threads, on %d cores\n")
-           :format(tandem._VERSION:match("%d+%.%S+") or tandem._VERSION,
-                   _VERSION, tandem.cpu_count()))
-  io.write(("pool is %s. :help, :quit\n"):format(tostring(pool)))
+local function greet(session)
+  local version = tandem._VERSION:match("%d+%.%S+") or tandem._VERSION
+  session.write(text.paint(session.colour, "bold", text.wrap(
+    ("tandem %s (%s): Lua on threads, on %d cores")
+      :format(version, _VERSION, tandem.cpu_count()), session.width)) .. "\n")
+  session.write(text.wrap("Type Lua, or a command: :run shows what threads do, "
+    .. ":help the way, :quit leaves.", session.width) .. "\n")
 end
 
 -- A person who leaves does not want to wait for what has not started; a
 -- script does, and its callbacks with it.
 function Repl:wind_up()
-  self.input.close()
-  if self.input.interactive then
-    self.pool:shutdown { wait = false, cancel_pending = true }
-    return 0
-  end
-  self.pool:shutdown()
+  self.input:close()
+  self.session:close(self.input.interactive)
+  if self.input.interactive then return 0 end
   tandem.poll(0)
   return self.failed and 1 or 0
 end
 
--- Ctrl-C while a line is read comes as an error. It drops what was typed;
--- any other error here is a fault of ours, and the end.
+-- Ctrl-C in a callback, or while a line is read without readline, comes as an
+-- error; any other error here is a fault of ours, and the end.
 function Repl:loop_and_survive()
   repeat
     local ok, problem = xpcall(self.loop, failure.traceback, self)
     if not ok then
-      local interrupted = problem:find("interrupted!", 1, true)
-      self:complain(interrupted and "interrupted" or problem)
-      self.leaving = not (interrupted and self.input.interactive)
+      self:report(problem)
+      self.leaving = not (failure.is_interruption(problem)
+                          and self.input.interactive)
     end
   until self.leaving
 end
@@ -136,13 +172,13 @@ end
 --- Runs the REPL on the standard input.
 -- @treturn integer the exit status: 0; from a pipe 1 if a statement failed
 function M.start()
-  local pool = tandem.thread_pool { exit_timeout = PATIENCE }
+  core.keep_interrupts()
   rawset(_G, "tandem", tandem)
-  rawset(_G, "pool", pool)
   local repl = setmetatable({
-    input = input.open(), pool = pool, failed = false, leaving = false,
+    input = input.open(), session = sessions.new(), failed = false,
+    leaving = false,
   }, Repl)
-  if repl.input.interactive then greet(pool) end
+  if repl.input.interactive then greet(repl.session) end
   repl:loop_and_survive()
   return repl:wind_up()
 end

@@ -70,6 +70,20 @@ function M.count(path)
   }
 end
 
+--- Lists readable files below a directory.
+-- @tparam string directory
+-- @tparam integer most how many to list at most
+-- @treturn {string,...}
+function M.list(directory, most)
+  local quoted = "'" .. directory:gsub("'", "'\\''") .. "'"
+  local pipe <close> = assert(io.popen(
+    ("find -L %s -type f -readable 2>/dev/null | head -n %d")
+      :format(quoted, most)))
+  local paths = {}
+  for path in pipe:lines() do paths[#paths + 1] = path end
+  return paths
+end
+
 M._tasks = {
   read = {
     kind = "io", about = "the contents of a file",

@@ -2,33 +2,12 @@
 local json = require "cjson"
 
 local check = require "spec.support.check"
+local command = require "spec.support.command"
 local files = require "spec.support.files"
 local preload = require "spec.support.preload"
 
-local scripts = package.searchpath("tandem_cli.main", package.path)
-                       :match("^(.*)/tandem_cli/")
-
-local command = preload.lua .. " " .. files.quote(scripts .. "/tandem")
-
--- Runs a shell line in which `tandem` is the command; a line that hangs is
--- ended and gives the code 124.
--- @return exit code, stdout, stderr
-local function shell(line)
-  local dir = files.directory()
-  local source = ("tandem() { %s \"$@\"; }\ncd %s\n%s\n"):format(
-    command, files.quote(dir), line)
-  local script = files.write(dir .. "/line.sh", source)
-  local bounded = ("%s timeout 20 bash %s >%s/out 2>%s/err </dev/null")
-                  :format(preload.without, script, dir, dir)
-  local _, _, code = os.execute(bounded)
-  return code, files.read(dir .. "/out"), files.read(dir .. "/err")
-end
-
--- Runs `tandem ARGUMENTS` with a text as its input.
-local function tandem(arguments, input)
-  return shell(("printf %%s %s | tandem %s")
-               :format(files.quote(input or ""), arguments))
-end
+local scripts = command.scripts
+local shell, tandem = command.shell, command.tandem
 
 local function assert_says(text, words)
   assert.is_truthy(text:find(words, 1, true),

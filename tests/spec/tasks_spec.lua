@@ -6,9 +6,13 @@ local tandem = require "tandem"
 local hash = require "tasks.hash"
 local http = require "tasks.http"
 local http_server = require "tasks.http_server"
+local matrix = require "tasks.matrix"
+local pictures = require "tasks.pictures"
 local primes = require "tasks.primes"
 local roots = require "tasks.roots"
 local sleep = require "tasks.sleep"
+local store = require "tasks.store"
+local store_server = require "tasks.store_server"
 local text = require "tasks.files"
 
 describe("tasks.primes", function()
@@ -211,11 +215,103 @@ describe("tasks.http and its server", function()
   end)
 end)
 
+describe("tasks.store and its server", function()
+  local DELAY = 0.01
+  local pool, server
+
+  before_each(function()
+    pool = tandem.thread_pool(1)
+    server = store_server.start(pool, DELAY)
+  end)
+  after_each(function()
+    server:stop()
+    pool:shutdown()
+  end)
+
+  it("keeps values", function()
+    local port = server.port
+    assert.equal("PONG", store.request(port, "PING"))
+    assert.is_nil(store.request(port, "GET nobody"))
+    assert.equal("some", store.set_and_get(port, "key", "some"))
+    assert.equal(1, store.request(port, "INCR count"))
+    assert.equal(2, store.request(port, "incr count"))
+  end)
+
+  it("answers late", function()
+    local started = tandem.now()
+    store.set_and_get(server.port, "key", 1)
+    assert.is_true(tandem.now() - started >= 2 * DELAY)
+  end)
+
+  it("answers nonsense with an error, and lives on", function()
+    for _, request in ipairs { "FROB", "GET", "SET key", "", "PING x" } do
+      assert.error_matches(function() store.request(server.port, request) end,
+                           "ERR unknown command")
+    end
+    store.set_and_get(server.port, "word", "x")
+    assert.error_matches(
+      function() store.request(server.port, "INCR word") end, "not an integer")
+    assert.equal("PONG", store.request(server.port, "PING"))
+  end)
+
+  it("answers requests that come in one piece, in turn", function()
+    local client = assert(socket.connect("127.0.0.1", server.port))
+    client:send("SET a 1\r\nGET a\r\nPING\r\n")
+    local lines = {}
+    for i = 1, 4 do lines[i] = client:receive("*l") end
+    client:close()
+    assert.same({ "+OK", "$1", "1", "+PONG" }, lines)
+  end)
+
+  it("serves many workers, each with a connection that it keeps", function()
+    local askers <close> = tandem.thread_pool(3)
+    local futures = {}
+    for i = 1, 12 do
+      futures[i] = askers:submit("tasks.store:set_and_get", server.port,
+                                 "key" .. i, i)
+    end
+    for i = 1, 12 do assert.equal(tostring(i), futures[i]:result()) end
+  end)
+end)
+
+describe("tasks.matrix", function()
+  it("multiplies", function()
+    assert.same({ { 19, 22 }, { 43, 50 } },
+                matrix.multiply({ { 1, 2 }, { 3, 4 } }, { { 5, 6 }, { 7, 8 } }))
+    local a, b = matrix.new(3, 1), matrix.new(3, 2)
+    local product = matrix.multiply(a, b)
+    assert.equal(product[1][1] + product[2][2] + product[3][3],
+                 matrix.trace(3, 1))
+  end)
+end)
+
+describe("tasks.pictures", function()
+  it("blurs, and leaves what is even as it is", function()
+    local even = { width = 4, height = 3, pixels = ("d"):rep(12) }
+    assert.same(even, pictures.blur(even, 2))
+    local dot = { width = 5, height = 5,
+                  pixels = ("\0"):rep(12) .. "\255" .. ("\0"):rep(12) }
+    local blurred = pictures.blur(dot, 2).pixels
+    assert.is_true(blurred:byte(13) < 255)
+    assert.is_true(blurred:byte(13) > blurred:byte(14))
+    assert.equal(blurred:byte(12), blurred:byte(14))
+    assert.equal(blurred:byte(8), blurred:byte(14))
+  end)
+
+  it("downloads a picture and makes it small", function()
+    local pool <close> = tandem.thread_pool(1)
+    local server <close> = http_server.start(pool, 0)
+    local letters = pictures.download_thumbnail(server.url .. "picture/9", 32)
+    assert.equal(pictures.thumbnail(pictures.draw(1, 192), 32), letters)
+  end)
+end)
+
 describe("the catalogue", function()
   it("describes each of its tasks", function()
     local kinds = { cpu = true, io = true, mixed = true }
     for _, name in ipairs {
       "primes", "roots", "hash", "files", "sleep", "http", "http_server",
+      "matrix", "pictures", "store", "store_server",
     } do
       local module = require("tasks." .. name)
       assert.is_truthy(next(module._tasks))

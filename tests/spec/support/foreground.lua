@@ -41,9 +41,11 @@ end
 local function shell_line(self, options)
   local source = options.source and files.write(
     self.directory .. "/script.lua", options.source) or ""
-  local inner = ("echo $$ >%s/pid; " ..
+  local size = options.columns and
+    ("stty cols %d rows 24; "):format(options.columns) or ""
+  local inner = ("echo $$ >%s/pid; %s" ..
     "exec env --default-signal=INT %s %s %s 2>%s/err"):format(self.directory,
-    preload.lua, options.command or "", source, self.directory)
+    size, preload.lua, options.command or "", source, self.directory)
   local line = "sh -c " .. files.quote(inner)
   if options.terminal then return on_terminal(self, line) end
   return "setsid " .. line .. " <" .. (options.input or "/dev/null")
@@ -54,9 +56,10 @@ end
 -- `options.source`: the script; `options.command`: what Lua runs instead, with
 -- the script, if there is one, as its argument; `options.env`: more
 -- environment; `options.input`: a file to be its standard input;
--- `options.terminal`: at a terminal of its own.
+-- `options.terminal`: at a terminal of its own; `options.columns`: how wide.
 local function start(options)
-  local self = setmetatable({ directory = files.directory() }, Foreground)
+  local self = setmetatable({ directory = files.directory(),
+                              since = socket.gettime() }, Foreground)
   local line = shell_line(self, options)
   local whole = ("%s %s timeout %d %s >%s/out; echo $? >%s/code"):format(
     preload.without, environment(options.env), LIMIT, line, self.directory,
@@ -81,6 +84,12 @@ function Foreground:wait_for(text)
   end, ("%q from the script"):format(text))
 end
 
+--- Type at its terminal.
+function Foreground:type(text)
+  local keyboard <close> = assert(io.open(self.keyboard, "w"))
+  keyboard:write(text)
+end
+
 --- All that runs in its session, itself as well.
 function Foreground:processes()
   return processes.find(function(process)
@@ -93,8 +102,7 @@ end
 function Foreground:interrupt(how)
   self.since = socket.gettime()
   if how == "key" then
-    local keyboard <close> = assert(io.open(self.keyboard, "w"))
-    keyboard:write("\3")
+    self:type("\3")
   else
     local target = how == "group" and -self.pid or self.pid
     assert(os.execute(("kill -s INT -- %d"):format(target)))

@@ -1,0 +1,4 @@
+--- Commands that look closer at what was run.
+--
+-- @module tandem_cli.lab
+return {}

@@ -1,0 +1,68 @@
+--- `:tasks` and `:task`.
+--
+-- @module tandem_cli.task_commands
+local catalogue = require "tandem_cli.catalogue"
+local choice = require "tandem_cli.choice"
+local text = require "tandem_cli.text"
+
+local KINDS = {
+  { "io", "IO-bound: they wait" },
+  { "cpu", "CPU-bound: they compute" },
+  { "mixed", "Both" },
+}
+
+local INDENT = 13
+
+local function write_entry(session, entry)
+  local in_use = entry.name == session.task_name and "*" or " "
+  local name = ("%s %-10s "):format(in_use, entry.name)
+  session.write(text.paint(session.colour, "cyan", name)
+    .. text.wrap(entry.about, session.width - INDENT, INDENT) .. "\n")
+end
+
+local function tasks(session)
+  for _, kind in ipairs(KINDS) do
+    session.write(text.paint(session.colour, "bold", kind[2]) .. "\n")
+    for _, entry in ipairs(catalogue.list) do
+      if entry.kind == kind[1] then write_entry(session, entry) end
+    end
+  end
+  session.write(text.wrap("* is in use. :task NAME takes another, and so does "
+    .. ":task MODULE:FUNCTION, or :task function(i) return i * i end",
+    session.width) .. "\n")
+end
+
+local function describe(session)
+  local about = session.task_about and ": " .. session.task_about or ""
+  session.write(text.wrap(("task %s%s. :run runs it")
+    :format(session.task_name, about), session.width, 2) .. "\n")
+end
+
+local function task(session, args)
+  if args.text == "" then
+    describe(session)
+    session.write(":tasks shows others, :task NAME takes one\n")
+  else
+    session:use_task(args.text)
+    describe(session)
+  end
+end
+
+return {
+  { name = "tasks", usage = "", run = tasks,
+    summary = "the tasks to try, that wait or compute",
+    help = "Lists the tasks that come with tandem." },
+  { name = "task", usage = "NAME [ARG ...]", run = task,
+    unfinished = choice.is_unfinished,
+    summary = "which task to run, your own too",
+    help = [[
+NAME is one of :tasks, or "module:function", or a global function, or a
+function written out:
+    :task primes
+    :task math:sqrt i
+    :task function(i) return i * i end
+
+The arguments are Lua expressions; i in them is the number of the item, from
+1 on, which is also what a function gets where none are given. A function of
+yours may use no local from outside.]] },
+}
