@@ -74,7 +74,7 @@ need_build() {
 
 need_tests() {
   need_build
-  need_modules cjson argparse socket term system busted
+  need_modules cjson argparse socket term system readline busted
   need_program busted lua-busted "rock busted"
 }
 
