@@ -87,8 +87,8 @@ local function show(rows, workers)
                  processes = cell(seconds.processes, seconds.serial) }
   end
   io.write(grid.set(COLUMNS, lines, WIDTH),
-    ("%d workers, %d cores; the quickest of %d runs, and how many times as "
-     .. "fast as serial.\n"):format(workers, tandem.cpu_count(), ROUNDS))
+    ("%d workers, %d cores. The quickest of %d runs; × is how many times as "
+     .. "fast.\n"):format(workers, tandem.cpu_count(), ROUNDS))
 end
 
 --- Measures and shows.

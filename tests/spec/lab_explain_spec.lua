@@ -116,7 +116,8 @@ end)
 describe(":explain", function()
   it("shows the parts, the caller, the law and the advice", function()
     for _, width in ipairs { 80, 40 } do
-      local session = runs.session { width = width, runs = { equal_tasks(0.4) } }
+      local session = runs.session { width = width,
+                                     runs = { equal_tasks(0.4) } }
       assert.is_nil(explain.run(session, {}))
       local said = session.said()
       assert.is_true(runs.widest(said) <= width)

@@ -5,6 +5,7 @@ end
 
 local choice = require "tandem_cli.lab.choice"
 local knee = require "tandem_cli.lab.knee"
+local points_of = require "tandem_cli.lab.points".of
 local pools = require "spec.support.lab_pools"
 local runs = require "spec.support.runs"
 local sweep = require "tandem_cli.lab.sweep"
@@ -26,7 +27,7 @@ local function waiting(last)
                                   cpu = 0.001, serial_each = 0.1 }
     workers = workers * 2
   end
-  return sweep.points(list)
+  return points_of(list)
 end
 
 -- Tasks that compute: beyond the cores each takes longer.
@@ -37,7 +38,7 @@ local function computing()
                           run = 0.01 * math.max(1, workers / CORES),
                           serial_each = 0.01 }
   end
-  return sweep.points(list)
+  return points_of(list)
 end
 
 local function sentence(points)

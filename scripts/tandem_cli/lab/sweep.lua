@@ -5,10 +5,10 @@ local tandem = require "tandem"
 
 local bars = require "tandem_cli.lab.bars"
 local choice = require "tandem_cli.lab.choice"
-local figures = require "tandem_cli.lab.figures"
 local grid = require "tandem_cli.lab.grid"
 local knee = require "tandem_cli.lab.knee"
 local measure = require "tandem_cli.lab.measure"
+local points_of = require "tandem_cli.lab.points".of
 local recent = require "tandem_cli.lab.recent"
 local text = require "tandem_cli.lab.text"
 local units = require "tandem_cli.lab.units"
@@ -38,19 +38,6 @@ local function row(point)
     wait = units.seconds(found.wait and found.wait.p50),
     wait90 = units.seconds(found.wait and found.wait.p90),
   }
-end
-
---- The points of a sweep.
--- @tparam {table,...} runs of one kind, by width
--- @treturn {table,...} `{ workers, throughput, run, figures }`
-function M.points(runs)
-  local points = {}
-  for i, run in ipairs(runs) do
-    local found = figures.of(run)
-    points[i] = { workers = run.workers, throughput = found.throughput,
-                  run = run, figures = found }
-  end
-  return points
 end
 
 local function chart(session, points, at)
@@ -106,7 +93,7 @@ function M.run(session, args)
     runs[i] = measure.run(session, kind_of(session), width)
   end
   heading(session, runs[1])
-  M.show(session, M.points(runs), cores)
+  M.show(session, points_of(runs), cores)
 end
 
 return M

@@ -5,8 +5,8 @@ local axis = require "tandem_cli.lab.page.axis"
 local choice = require "tandem_cli.lab.choice"
 local knee = require "tandem_cli.lab.knee"
 local markup = require "tandem_cli.lab.page.markup"
+local points_of = require "tandem_cli.lab.points".of
 local series = require "tandem_cli.lab.series"
-local sweep = require "tandem_cli.lab.sweep"
 local units = require "tandem_cli.lab.units"
 
 local M = {}
@@ -30,7 +30,7 @@ end
 local function curves_of(runs)
   local curves = {}
   for _, kind in ipairs(KINDS) do
-    local points = sweep.points(series.of_kind(runs, kind))
+    local points = points_of(series.of_kind(runs, kind))
     if #points > 1 then
       curves[#curves + 1] = { kind = kind, points = points }
     end
