@@ -120,6 +120,15 @@ describe("a run as work", function()
     assert.equal(8, replay.machine("thread", 8, 1).cores)
   end)
 
+  it("of very many items is one in so many of them", function()
+    local run = runs.even { workers = 4, n = 100000, run = 0.001, cpu = 0 }
+    local made = replay.work(run, 2)
+    assert.equal(20000, made.n)
+    local found = model.run(made, 8, machine(2))
+    close_to(12.5, found.wall, 0.01)
+    close_to(8000, found.throughput, 0.01)
+  end)
+
   it("does not take a serial pool's tasks for time of submitting", function()
     local list = {}
     for i = 1, 10 do list[i] = { 0, i - 1, i, 1, i - 1 } end

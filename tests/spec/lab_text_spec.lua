@@ -8,7 +8,7 @@ local units = require "tandem_cli.lab.units"
 describe("numbers", function()
   it("have three digits and a unit", function()
     for value, said in pairs {
-      [0] = "0 s", [1.5e-7] = "0.15 µs", [0.000124] = "124 µs",
+      [0] = "0 s", [1e-13] = "0 s", [1.5e-7] = "0.15 µs", [0.000124] = "124 µs",
       [0.0124] = "12.4 ms", [1.24] = "1.24 s", [0.9999] = "1.00 s",
       [123.4] = "123 s",
     } do

@@ -136,7 +136,8 @@ end
 --- Runs the model.
 -- @tparam table work `n` items; lists `cpu` and `wait`, seconds of each;
 --   `submit` seconds between two of them; `handover` to a worker; `callback`,
---   the caller's time for each result; `tail`, its time after the last
+--   the caller's time for each result; `tail`, its time after the last;
+--   `weight`, how many real items each stands for, by default 1
 -- @tparam integer workers
 -- @tparam table machine `cores`; `yield`, what part of them all is to be had,
 --   so that one may run at full speed where two do not; `slice`, seconds that
@@ -149,8 +150,9 @@ function M.run(work, workers, machine)
     last = 0, computing = heap.new(), waiting = heap.new(),
   }, Model)
   repeat until not model:event()
-  local wall = M.handled(model.ends, work.callback) + work.tail
-  return { wall = wall, throughput = work.n / wall }
+  local each = work.weight or 1
+  local wall = M.handled(model.ends, work.callback) * each + work.tail
+  return { wall = wall, throughput = work.n * each / wall }
 end
 
 return M

@@ -50,8 +50,9 @@ end
 -- @treturn table `submit` (encoding is a part of it), `callbacks`, `collect`
 --   (after the last task and callback; decoding is a part of it)
 function M.caller(work)
+  local items = work.n * work.weight
   return {
-    submit = work.submit * (work.n - 1), callbacks = work.callback * work.n,
+    submit = work.submit * (items - 1), callbacks = work.callback * items,
     collect = work.tail,
   }
 end

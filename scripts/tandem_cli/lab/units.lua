@@ -24,8 +24,11 @@ local COUNTS = {
   { 0, 1, "" }, zero = "",
 }
 
+-- Below a billionth there are only rounding errors.
+local NOTHING = 1e-9
+
 local function with_unit(value, units)
-  if value == 0 then return "0" .. units.zero end
+  if math.abs(value) < NOTHING then return "0" .. units.zero end
   for _, unit in ipairs(units) do
     if math.abs(value) >= unit[1] then
       return digits(value / unit[2]) .. unit[3]
