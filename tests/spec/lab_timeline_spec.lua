@@ -13,6 +13,12 @@ describe("cells", function()
     assert.is_true(math.abs(busy - 4.3 / 8) < 1e-9)
   end)
 
+  it("tell waiting for a core from that of the task", function()
+    local list = spans.of(runs.of { { 1, 0, 4, 1 } })
+    assert.same({ "crowded" }, (cells.of(list, 4, 1, 0.1)))
+    assert.same({ "waiting" }, (cells.of(list, 4, 1, 0.9)))
+  end)
+
   it("add up many short tasks", function()
     local list = {}
     for i = 1, 100 do list[i] = { 1, i - 1, i - 0.1, 0.9 } end
@@ -22,7 +28,8 @@ describe("cells", function()
 end)
 
 describe(":timeline", function()
-  local RUN = runs.of({ { 1, 0, 1, 1 }, { 2, 0, 0.5, 0 } }, { workers = 2 })
+  local RUN = runs.of({ { 1, 0, 1, 1 }, { 2, 0, 0.5, 0 } },
+                      { workers = 2, serial_each = 0.75 })
 
   it("draws a row a worker, as wide as the terminal", function()
     for _, width in ipairs { 80, 40 } do
@@ -36,6 +43,14 @@ describe(":timeline", function()
       assert.is_truthy(plain:find("1 |#+| 100 %%"))
       assert.is_truthy(plain:find("2 |~+ +|  50 %%"))
     end
+  end)
+
+  it("shows where tasks wait for a core", function()
+    local run = runs.even { workers = 8, n = 80, run = 0.04, cpu = 0.01,
+                            serial_each = 0.01 }
+    local drawn = timeline.draw(runs.session(), run, 2)
+    assert.is_truthy(drawn:find("▒", 1, true))
+    assert.is_nil(drawn:find("░", 1, true))
   end)
 
   it("counts the workers that are not shown", function()

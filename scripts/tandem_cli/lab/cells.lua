@@ -23,19 +23,26 @@ local function zeros(n)
   return list
 end
 
-local function what(busy, cpu, size)
+-- What took the most of a cell. Of the time in a task that is no CPU time, so
+-- much is the task's own waiting; the rest it waited for a core.
+local function what(busy, cpu, size, own_share)
   if busy < 0.05 * size then return "idle" end
   if busy < 0.5 * size then return "partly" end
-  return cpu >= 0.5 * busy and "computing" or "waiting"
+  local waiting = (busy - cpu) * own_share
+  local crowding = busy - cpu - waiting
+  if cpu >= waiting and cpu >= crowding then return "computing" end
+  return waiting >= crowding and "waiting" or "crowded"
 end
 
 --- Cuts.
 -- @tparam {table,...} spans of one worker
 -- @tparam number wall seconds of the whole row
 -- @tparam integer n how many cells
--- @treturn {string,...} "computing", "waiting", "partly" or "idle" for each
+-- @tparam ?number own_share of the waiting, by default 1; see `waiting`
+-- @treturn {string,...} "computing", "waiting", "crowded" (waiting for a
+--   core), "partly" or "idle" for each
 -- @treturn number what part of the time the worker was busy
-function M.of(spans, wall, n)
+function M.of(spans, wall, n, own_share)
   local size = math.max(wall, 1e-9) / n
   local busy, cpu, total = zeros(n), zeros(n), 0
   for _, span in ipairs(spans) do
@@ -43,7 +50,7 @@ function M.of(spans, wall, n)
     total = total + span.run
   end
   local row = {}
-  for i = 1, n do row[i] = what(busy[i], cpu[i], size) end
+  for i = 1, n do row[i] = what(busy[i], cpu[i], size, own_share or 1) end
   return row, total / (n * size)
 end
 

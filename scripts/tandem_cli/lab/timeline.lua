@@ -1,11 +1,14 @@
 --- `:timeline`: what each worker did, when.
 --
 -- @module tandem_cli.lab.timeline
+local tandem = require "tandem"
+
 local cells = require "tandem_cli.lab.cells"
 local recent = require "tandem_cli.lab.recent"
 local spans = require "tandem_cli.lab.spans"
 local text = require "tandem_cli.lab.text"
 local units = require "tandem_cli.lab.units"
+local waiting = require "tandem_cli.lab.waiting"
 
 local M = {}
 
@@ -14,11 +17,11 @@ local MOST_ROWS = 32
 
 local LOOKS = {
   computing = { "█", "green" }, waiting = { "░", "yellow" },
-  partly = { "╌", "dim" }, idle = { " ", "dim" },
+  crowded = { "▒", "red" }, partly = { "╌", "dim" }, idle = { " ", "dim" },
 }
 
-local LEGEND = "█ computes; ░ waits, in the task or for a core; ╌ partly idle; "
-  .. "blank: idle"
+local LEGEND = "█ computes; ░ waits in a task; ▒ waits for a core; ╌ partly "
+  .. "idle; blank: idle"
 
 local function paint(session, row)
   local parts = {}
@@ -39,15 +42,18 @@ end
 --- Draws it.
 -- @tparam table session
 -- @tparam table run
+-- @tparam integer cores of the machine
 -- @treturn string lines, each with its end
-function M.draw(session, run)
-  local lists, workers = spans.by_worker(spans.of(run))
+function M.draw(session, run, cores)
+  local all = spans.of(run)
+  local own_share = waiting.own_share(run, all, cores, session.runs)
+  local lists, workers = spans.by_worker(all)
   local label = #tostring(workers[#workers])
   local room = math.max(10, session.width - label - 9)
   local lines = { ruler(room, run.wall, label + 2) }
   for i = 1, math.min(#workers, MOST_ROWS) do
     local worker = workers[i]
-    local row, busy = cells.of(lists[worker], run.wall, room)
+    local row, busy = cells.of(lists[worker], run.wall, room, own_share)
     lines[#lines + 1] = ("%s │%s│ %s\n"):format(
       text.right(tostring(worker), label), paint(session, row),
       text.right(units.percent(busy), 5))
@@ -67,7 +73,7 @@ function M.run(session)
   if not run then return problem end
   session.write(text.wrap(("%s, %d items on %s"):format(run.task, run.n,
     units.workers(run.kind, run.workers)), session.width))
-  session.write(M.draw(session, run))
+  session.write(M.draw(session, run, tandem.cpu_count()))
   session.write(text.wrap(LEGEND, session.width))
 end
 
