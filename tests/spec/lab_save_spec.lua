@@ -75,7 +75,7 @@ describe("the page", function()
   end)
 
   it("draws many tasks as cells", function()
-    local many = run("thread", 4, { n = 4000, run = 0.001, cpu = 0.001 })
+    local many = run("thread", 4, { n = 1600, run = 0.001, cpu = 0.001 })
     local counts = xml.elements(page_of { many })
     assert.is_true(counts.rect < 1000)
   end)
