@@ -263,7 +263,7 @@ lint-flags:
 install: all ## install below PREFIX=/usr/local (DESTDIR= LIBDIR= LUADIR=)
 	install -d "$(DESTDIR)$(LIBDIR)/tandem" "$(DESTDIR)$(LUADIR)/tandem" \
 	  "$(DESTDIR)$(LUADIR)/tandem_cli/tasks" \
-	  "$(DESTDIR)$(LUADIR)/tandem_cli/lab" "$(DESTDIR)$(BINDIR)" \
+	  "$(DESTDIR)$(LUADIR)/tandem_cli/lab/page" "$(DESTDIR)$(BINDIR)" \
 	  "$(DESTDIR)$(DOCDIR)"
 	install -m 644 $(SO) "$(DESTDIR)$(LIBDIR)/tandem/"
 	install -m 755 $(WORKER) "$(DESTDIR)$(LIBDIR)/tandem/"
@@ -271,6 +271,8 @@ install: all ## install below PREFIX=/usr/local (DESTDIR= LIBDIR= LUADIR=)
 	install -m 644 scripts/tandem_cli/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/"
 	install -m 644 scripts/tandem_cli/lab/*.lua \
 	  "$(DESTDIR)$(LUADIR)/tandem_cli/lab/"
+	install -m 644 scripts/tandem_cli/lab/page/*.lua \
+	  "$(DESTDIR)$(LUADIR)/tandem_cli/lab/page/"
 	install -m 644 scripts/tasks/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/tasks/"
 	install -m 755 scripts/tandem "$(DESTDIR)$(BINDIR)/"
 	install -m 644 LICENSE $(wildcard *.md docs/*.md) "$(DESTDIR)$(DOCDIR)/"

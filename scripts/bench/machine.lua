@@ -2,13 +2,9 @@
 
 local tandem = require "tandem"
 local child = require "bench.child"
+local lab_machine = require "tandem_cli.lab.machine"
 
 local machine = {}
-
-local function first_match(path, pattern)
-  local file <close> = io.open(path, "r")
-  return file and file:read("a"):match(pattern)
-end
 
 local BUSY = child.lua_program()
   .. " -e 'local s = 0.0 for i = 1, 2e7 do s = s + i % 7 * 0.5 end'"
@@ -38,18 +34,12 @@ local function python_version(wanted)
 end
 
 function machine.facts(python_wanted)
+  local facts = lab_machine.facts()
   local lua = child.output(child.lua_program() .. " -v 2>&1")
-  return {
-    date = os.date("!%Y-%m-%dT%H:%M:%SZ"),
-    cpus = tandem.cpu_count(),
-    parallelism = parallelism(tandem.cpu_count()),
-    cpu_model = first_match("/proc/cpuinfo", "model name%s*:%s*([^\n]+)"),
-    kernel = first_match("/proc/sys/kernel/osrelease", "[^\n]+"),
-    load = first_match("/proc/loadavg", "%S+"),
-    lua = lua and lua:match("^Lua %S+") or _VERSION,
-    python = python_version(python_wanted),
-    tandem = tandem._VERSION,
-  }
+  facts.lua = lua and lua:match("^Lua %S+") or facts.lua
+  facts.python = python_version(python_wanted)
+  facts.parallelism = parallelism(facts.cpus)
+  return facts
 end
 
 local function smaps(pid)

@@ -1,15 +1,12 @@
 --- Order statistics of a few samples.
 
+local quantile = require "tandem_cli.lab.quantile"
+
 local stats = {}
 
 --- The value below which the share `q` of the samples lies, interpolated.
 function stats.quantile(samples, q)
-  local sorted = table.move(samples, 1, #samples, 1, {})
-  table.sort(sorted)
-  local at = 1 + (#sorted - 1) * q
-  local low = math.floor(at)
-  local high = math.min(low + 1, #sorted)
-  return sorted[low] + (sorted[high] - sorted[low]) * (at - low)
+  return (quantile.of(samples, q))
 end
 
 function stats.median(samples)

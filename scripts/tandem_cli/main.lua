@@ -14,6 +14,7 @@ local INTERRUPTED = 130
 local COMMANDS = {
   run = "tandem_cli.run",
   map = "tandem_cli.map",
+  bench = "tandem_cli.bench",
 }
 
 local REPL = "tandem_cli.repl"

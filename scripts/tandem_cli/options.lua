@@ -44,6 +44,14 @@ Runs a Lua script with tandem and its catalogue of tasks on package.path. All
 that follows FILE belongs to the script, options too. "-" reads the script
 from the standard input.]]
 
+local BENCH_ABOUT = [[
+Times the same small work run serially, on threads, and on processes: tasks
+that wait, and tasks that compute. It takes a few seconds.]]
+
+local BENCH_NOTES = [[
+With --json it writes one object: "machine", "workers", and "rows" with
+"kind" (io or cpu), "items", and "seconds" of serial, threads and processes.]]
+
 local function positive_integer(text)
   local number = math.tointeger(tonumber(text))
   if number and number > 0 then return number end
@@ -75,6 +83,14 @@ local function add_map(parser)
     :argname("WHAT"):choices { "raise", "collect" }:default("raise")
 end
 
+local function add_bench(parser)
+  local bench = parser:command("bench", BENCH_ABOUT, BENCH_NOTES)
+  bench:summary("Time serial, threads and processes.")
+  bench:option("--workers", "How many workers the pools have.")
+    :argname("N"):convert(positive_integer):default("8")
+  bench:flag("--json", "Write JSON in place of the table.")
+end
+
 -- "tandem 0.1.0 (Lua 5.4)", whether the library names itself or not.
 local function version(tandem)
   local number = tandem._VERSION:match("%d+%.%d+%.%d+%S*") or tandem._VERSION
@@ -94,6 +110,7 @@ local function new_parser(tandem)
     end)
   add_run(parser)
   add_map(parser)
+  add_bench(parser)
   -- Called for the command's own parser, so that the usage shown is the
   -- command's.
   function parser.error(command, message)
