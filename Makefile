@@ -275,7 +275,7 @@ install: all ## install below PREFIX=/usr/local (DESTDIR= LIBDIR= LUADIR=)
 	  "$(DESTDIR)$(LUADIR)/tandem_cli/lab/page/"
 	install -m 644 scripts/tasks/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/tasks/"
 	install -m 755 scripts/tandem "$(DESTDIR)$(BINDIR)/"
-	install -m 644 LICENSE $(wildcard *.md docs/*.md) "$(DESTDIR)$(DOCDIR)/"
+	install -m 644 LICENSE $(wildcard *.md docs/*.md docs/*.png) "$(DESTDIR)$(DOCDIR)/"
 
 clean: ## remove build/
 	rm -rf build

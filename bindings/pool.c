@@ -73,8 +73,6 @@ static int pool_resize(lua_State *L) {
   return 0;
 }
 
-/* unfinished(pool) -> list of futures, one for each of its tasks that is not
- * settled and still has a handle */
 struct visit {
   tdm_executor *executor;
   tdm_task **list;
@@ -89,25 +87,44 @@ static void note_unfinished(tdm_task *t, void *arg) {
   v->n++;
 }
 
-static int pool_unfinished(lua_State *L) {
-  tdml_pool *p = tdml_checkpool(L, 1);
-  tdm_port *port = tdml_client_port(L, p->client);
-  tdm_port_drain(port);
-  struct visit v = {.executor = p->executor};
-  tdm_slab_each(&port->slab, note_unfinished, &v);
-  v.list = lua_newuserdatauv(L, v.n * sizeof(tdm_task *) + 1, 0);
-  v.max = v.n;
-  v.n = 0;
-  tdm_slab_each(&port->slab, note_unfinished, &v);
-  lua_createtable(L, (int)v.max, 0);
-  for (size_t i = 0; i < v.max; i++) {
-    tdml_future *f = tdml_future_push(L, p->client);
-    v.list[i]->handles++;
-    f->task = v.list[i];
-    f->pool = p->number;
+static size_t find_unfinished(tdml_pool *p, tdm_task **list, size_t max) {
+  struct visit v = {.executor = p->executor, .list = list, .max = max};
+  tdm_slab_each(&p->client->port->slab, note_unfinished, &v);
+  return v.n < max || list == NULL ? v.n : max;
+}
+
+/* Pushes a list of futures without tasks. */
+static void push_boxes(lua_State *L, tdml_pool *p, size_t n) {
+  lua_createtable(L, (int)n, 0);
+  for (size_t i = 1; i <= n; i++) {
+    tdml_future_push(L, p->client)->pool = p->number;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
+    lua_rawseti(L, -2, (lua_Integer)i);
+  }
+}
+
+/* unfinished(pool) -> list of futures, one for each of its tasks that is not
+ * settled and still has a handle. All is allocated before they are looked for:
+ * the collector may take the last handle of one, and its task, meanwhile. */
+static int pool_unfinished(lua_State *L) {
+  tdml_pool *p = tdml_checkpool(L, 1);
+  tdm_port_drain(tdml_client_port(L, p->client));
+  size_t max = find_unfinished(p, NULL, 0);
+  tdm_task **list = lua_newuserdatauv(L, max * sizeof(tdm_task *) + 1, 0);
+  push_boxes(L, p, max);
+  size_t n = find_unfinished(p, list, max);
+  for (size_t i = 0; i < max; i++) {
+    lua_rawgeti(L, -1, (lua_Integer)i + 1);
+    tdml_future *f = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (i < n) {
+      list[i]->handles++;
+      f->task = list[i];
+    } else {
+      lua_pushnil(L);
+      lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
   }
   return 1;
 }

@@ -55,6 +55,7 @@ function Session:use_task(text)
   local chosen = choice.understand(text)
   self.args = chosen.args_of(self)
   self.task, self.task_name = chosen.task, chosen.name
+  self.task_text = text
   self.task_about, self.count = chosen.about, chosen.n
 end
 

@@ -160,6 +160,7 @@ local function new_run(session, options, pool, n)
   return {
     task = name_of(session, options), kind = pools.kind_of(pool),
     workers = pool:stats().max_workers, n = n, failed = 0, cancelled = 0,
+    args = { options.args or session.task_text },
   }
 end
 
@@ -183,9 +184,10 @@ end
 -- @tparam table options `task`, `args` (a list, or a function of the item's
 --   number), `n`, `pool`, which are the session's unless given; `name`;
 --   `quiet`, no live view; `on_done`, a callback for each future
--- @treturn table `{ task, kind, workers, n, wall, started, serial_each,
+-- @treturn table `{ task, args, kind, workers, n, wall, started, serial_each,
 --   callbacks, failed, cancelled, items }`: `wall` is from the first submit to
---   the last end; `serial_each` is what an item takes on a serial pool, nil
+--   the last end; `args` is equal, item by item, for the same arguments;
+--   `serial_each` is what an item takes on a serial pool, nil
 --   where that was not found out; `items` has a list for each of `queued`,
 --   `began`, `ended` (seconds since `started`), `cpu`, `worker`, `bytes_in`,
 --   `bytes_out`, of the `items.n` that ran. Then `interrupted`; `failure`, the
