@@ -67,7 +67,7 @@ for _, ordered in ipairs { true, false } do
         for i, value in pool:map(ITEM, { 1, 0, 2, 3, 4 },
                                  { chunk = 1, ordered = ordered }) do
           assert.equal(2 * i, value)
-          break
+          if i == 1 then break end
         end
         assert.equal(0, pool:stats().pending)
         assert.is_true(pool:shutdown { kill = true, timeout = check.BOUND })

@@ -208,10 +208,10 @@ describe("an error of a pool that is shut down", function()
     pool:shutdown()
     local view = pool:with { priority = 1 }
     local line = debug.getinfo(1, "l").currentline + 1
-    for _, ask in ipairs { function() pool:submit("fixtures.basic:echo") end,
-                           function() view:submit("fixtures.basic:echo") end,
-                           function() done:and_then("fixtures.basic:echo") end,
-                           function() pool:map("fixtures.basic:echo", { 1 }) end,
+    for _, ask in ipairs { function() pool:submit(ECHO) end,
+                           function() view:submit(ECHO) end,
+                           function() done:and_then(ECHO) end,
+                           function() pool:map(ECHO, { 1 }) end,
                          } do
       local err = check.kind("closed", ask)
       assert.equal(("tests/spec/misuse_spec.lua:%d"):format(line), err.where)
