@@ -43,9 +43,11 @@ local function new_pool(options)
 end
 
 local function new_mapper(options, pool)
+  -- Before the first line is read: see progress.
+  local counter = progress.new()
   return setmetatable({
     options = options, pool = pool, input = lines.open(tandem),
-    progress = progress.new(),
+    progress = counter,
     line_number = 0,        -- of the last line taken
     batch = nil,            -- lines taken and not yet submitted
     submitted = 0,          -- batches
@@ -174,6 +176,7 @@ end
 
 function Mapper:take_line(line)
   self.line_number = self.line_number + 1
+  self.progress:take(#line)
   if not line:find("%S") then return end
   local ok, item = json.decode(line)
   if ok then return self:add_item(item) end
