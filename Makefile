@@ -158,7 +158,7 @@ c-tests: $(C_TESTS:%=$(OUT)/%) $(OUT)/$(C_TEST_WORKER)
 # ---- set-up: install what the machine lacks, quick where it lacks nothing ----
 
 NEEDS := $(addprefix needs-,build demo repl bench test asan tsan \
-                    valgrind fuzz cov)
+                    page valgrind fuzz cov)
 $(NEEDS): needs-%:
 	@LUA_INC="$(LUA_INC)" scripts/dev/setup.sh $*
 
@@ -229,6 +229,9 @@ gc: needs-test ## the specs with the collector always at work
 	  LUA_INIT='collectgarbage("incremental",1,1000)' \
 	  scripts/dev/run-tests.sh -- $(SPECS)
 
+test-page: needs-page ## the page that :save writes, in a real browser
+	@$(MAKE) test C_TESTS= SPECS=tests/spec/lab_save_spec.lua
+
 valgrind: needs-valgrind ## the C tests under valgrind
 	@$(MAKE) MODE=debug c-tests
 	@WRAP="valgrind -q --error-exitcode=99 --fair-sched=yes --leak-check=full \
@@ -282,4 +285,4 @@ clean: ## remove build/
 
 .DEFAULT_GOAL := all
 .PHONY: all rock help c-tests fuzzers demo repl bench env test test-core test-lua \
-  asan tsan gc valgrind fuzz cov lint lint-flags install clean $(NEEDS)
+  asan tsan gc test-page valgrind fuzz cov lint lint-flags install clean $(NEEDS)
