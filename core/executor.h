@@ -6,10 +6,12 @@
  *   port: drain <------------------------------deliver-- outcome, bytes
  *
  * Owns:    its recipe, its workers, and the tasks between submit and deliver.
- * Threads: the thread of the port that it was made for; `note_…` by workers.
- * Locks:   CREW and QUEUE of its own, never while calling out.
- * Blocks:  nothing but where a kind's `submit` runs the task itself (serial).
- *          Waiting is done on the port.
+ * Threads: the thread of the port that it was made for. Workers: prepare, run,
+ *          break, deliver, note_…_before; and `ops->submit` of another pool,
+ * for continuations, as its visitors (then.h). Locks:   CREW and QUEUE of its
+ * own, never while calling out. Blocks:  where a kind's `submit` runs the task
+ * itself (serial); close and free, until visitors are gone. Waiting is done on
+ * the port.
  */
 #ifndef TDM_EXECUTOR_H
 #define TDM_EXECUTOR_H

@@ -246,9 +246,7 @@ static int nest_progress(tdm_executor *e, tdm_task *t,
   return n->host->pool->ops->progress(n->host->pool, t, view);
 }
 
-/* By the keeper of a worker process: see threads.c for that of a pool. */
-#define AGAIN_AFTER (2 * INT64_C(1000000))
-
+/* By the keeper of a worker process: see threads_time.c for that of a pool. */
 static tdm_time watch(void *arg) {
   tdm_nest *n = arg;
   tdm_worker *w = n->worker;
@@ -260,7 +258,7 @@ static tdm_time watch(void *arg) {
     tdm_stop_try_order(w->ctl.stop, seen, tdm_load_total(&w->deadline_run),
                        TDM_WHY_TIMEOUT);
   pthread_kill(n->thread, tdm_interrupt_signal());
-  return now + AGAIN_AFTER;
+  return now + TDM_TELL_AGAIN;
 }
 
 static int nest_keep_time(tdm_executor *e) {

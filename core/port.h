@@ -12,8 +12,9 @@
  * woken for them.
  *
  * Owns:    the tasks (slots), the bell's memory and the descriptors.
- * Threads: deliver and nudge: any. All else: the thread that runs the state.
- * Locks:   none. Blocks: tdm_port_wait, until its deadline.
+ * Threads: tdm_port_of, deliver, report, nudge, rouse: any. All else: the
+ * thread that runs the state. Locks:   none. Blocks: tdm_port_wait, until its
+ * deadline.
  */
 #ifndef TDM_PORT_H
 #define TDM_PORT_H

@@ -4,9 +4,6 @@
 #include "procs.h"
 #include "ring.h"
 
-/* Told again so often. */
-#define AGAIN_AFTER (2 * INT64_C(1000000))
-
 static void interrupt(tdm_procs *p, unsigned place) {
   tdm_place *x = &p->share->place[place];
   int pid = tdm_load_total(&x->pid), signal = tdm_load_total(&x->signal);
@@ -86,7 +83,7 @@ static tdm_time watch(tdm_procs *p, unsigned place, tdm_time now,
   if (tdm_load_total(&x->stop.order) >> 2 != run) {
     tdm_time began = tdm_load_total(&slot->started), deadline = 0;
     enum tdm_why why;
-    if (began == 0) return now + AGAIN_AFTER; /* it is about to begin */
+    if (began == 0) return now + TDM_TELL_AGAIN; /* it is about to begin */
     if (slot->limit > 0) deadline = tdm_clock_after(began, (double)slot->limit);
     deadline = tdm_executor_time_of(&p->base, deadline, &why);
     if (now < deadline) return deadline;
@@ -101,7 +98,7 @@ static tdm_time watch(tdm_procs *p, unsigned place, tdm_time now,
     return TDM_FOREVER;
   }
   interrupt(p, place);
-  return now + AGAIN_AFTER;
+  return now + TDM_TELL_AGAIN;
 }
 
 /* As in keeper.c: published for ever, looked, then published for real. */

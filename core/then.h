@@ -12,9 +12,9 @@
  * come home: until then it is there to be handed tasks, by any thread.
  *
  * Owns:    nothing: tasks are their port's.
- * Threads: add, return: the port's. pass: who settles the task, before it is
- *          delivered.
- * Blocks:  never.
+ * Threads: pass: who settles the task, before it is delivered. All else: the
+ *          port's.
+ * Blocks:  try_cancel, for as long as somebody hands the task on.
  */
 #ifndef TDM_THEN_H
 #define TDM_THEN_H

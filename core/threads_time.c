@@ -6,10 +6,6 @@
 #include "interrupt.h"
 #include "threads.h"
 
-/* A run that was told to end is told again so often, since it may have been in
- * C code, or have undone it. */
-#define AGAIN_AFTER (2 * INT64_C(1000000))
-
 /* The task is ours: nobody will ever bring it back otherwise. */
 static void settle_lost(tdm_task *t, enum tdm_why why) {
   uint8_t running = TDM_RUNNING;
@@ -77,7 +73,7 @@ static tdm_task *watch_locked(tdm_threads *p, tdm_thread_member *m,
     m->stopping = ordered;
     m->stop_since = now;
   }
-  *next = now + AGAIN_AFTER;
+  *next = now + TDM_TELL_AGAIN;
   if (now - m->stop_since > TDM_GRACE) return give_up_locked(p, m, run);
   pthread_kill(m->thread, tdm_interrupt_signal());
   return NULL;

@@ -64,6 +64,10 @@ typedef struct tdm_ctl {
  * on a busy machine. */
 #define TDM_GRACE (200 * INT64_C(1000000))
 
+/* Until then it is told again so often: it may have been in C code, or have
+ * undone it. */
+#define TDM_TELL_AGAIN (2 * INT64_C(1000000))
+
 /* The run of a worker that has been given up: its task is another's. */
 #define TDM_LOST UINT64_MAX
 
