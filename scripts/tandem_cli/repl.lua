@@ -29,11 +29,19 @@ local function unfinished(message)
   return message:sub(-5) == "<eof>"
 end
 
--- A chunk for a whole statement or expression; nil and a message for a wrong
+local function pass(...)
+  return ...
+end
+
+-- A chunk, to be called with `pass`, for a whole statement or expression; nil and a message for a wrong
 -- one; nil and nil for one whose end is still to come.
 local function compile(source)
   local expression, why = load("return " .. source, CHUNK_NAME, "t")
-  if expression then return expression end
+  -- No tail call: an error shall find the line that was typed.
+  if expression then
+    return load("local pass = ... return pass(" .. source .. "\n)",
+                CHUNK_NAME, "t") or expression
+  end
   local statement, message = load(source, CHUNK_NAME, "t")
   if statement then return statement end
   if unfinished(message) or unfinished(why) then return nil end
@@ -63,7 +71,7 @@ function Repl:report(problem)
 end
 
 function Repl:run(chunk)
-  local values = table.pack(xpcall(chunk, failure.traceback))
+  local values = table.pack(xpcall(chunk, failure.traceback, pass))
   if not values[1] then return self:report(values[2]) end
   show_all(table.pack(table.unpack(values, 2, values.n)))
 end

@@ -76,6 +76,12 @@ describe("the commands of the prompt", function()
     end
   end)
 
+  it("let Lua's errors of misuse name the line that was typed", function()
+    local code, _, err = repl("tandem.thread_pool { max_worker = 3 }")
+    assert.equal(1, code)
+    assert.matches("^stdin:1: unknown option 'max_worker'", err)
+  end)
+
   it("choose a pool, which is the variable as well", function()
     local code, out = repl(":pool processes 2", "pool:stats().max_workers",
       ":pool serial", ":pool", ":pool one_lock 3", "pool:stats().one_lock",
