@@ -426,3 +426,31 @@ int payload_is(const tdm_task *t, const void *bytes, size_t n) {
   return t->payload.n == n &&
          memcmp(tdm_payload_bytes(&t->payload), bytes, n) == 0;
 }
+
+/* --- failing allocations --- */
+
+static int use_rig(maker make, uint64_t max_tasks_per_worker,
+                   int (*use)(rig *r)) {
+  tdm_settings s = rig_settings(2);
+  s.max_tasks_per_worker = max_tasks_per_worker;
+  rig r = {.port = tdm_port_new(), .recipe = {.opens_to_pass = 1000}};
+  if (r.port == NULL) return 1;
+  if (make(&s, &jobs_runner, &r.recipe, r.port, &r.e) != TDM_OK) {
+    tdm_port_free(r.port);
+    return 1;
+  }
+  int bad = use(&r);
+  rig_close(&r);
+  return bad;
+}
+
+int rig_fail_each_allocation(maker make, uint64_t max_tasks_per_worker,
+                             int (*use)(rig *r)) {
+  int harmed = 0;
+  for (long n = 1;; n++) {
+    tdm_mem_fail_after(n);
+    harmed += use_rig(make, max_tasks_per_worker, use) > 0;
+    CHECK_INT(tdm_mem_live(), 0);
+    if (tdm_mem_asked() < n) return harmed;
+  }
+}

@@ -122,4 +122,10 @@ size_t rig_workers(rig *r);
 /* Does the payload hold these bytes? */
 int payload_is(const tdm_task *t, const void *bytes, size_t n);
 
+/* The n-th allocation fails, for each n until there is no n-th: a pool of two
+ * is made, used and closed. `use` returns how many of its tasks came to harm.
+ * In how many of the rounds something did. */
+int rig_fail_each_allocation(maker make, uint64_t max_tasks_per_worker,
+                             int (*use)(rig *r));
+
 #endif

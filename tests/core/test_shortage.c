@@ -267,39 +267,13 @@ static int use_pool(rig *r) {
   return bad;
 }
 
-static int scenario(maker make) {
-  tdm_settings s = rig_settings(2);
-  s.max_tasks_per_worker = 4;
-  rig r = {.port = tdm_port_new(), .recipe = {.opens_to_pass = 1000}};
-  if (r.port == NULL) return 1;
-  if (make(&s, &jobs_runner, &r.recipe, r.port, &r.e) != TDM_OK) {
-    tdm_port_free(r.port);
-    return 1;
-  }
-  int bad = use_pool(&r);
-  rig_close(&r);
-  return bad;
-}
-
-/* The n-th allocation fails, for each n until there is no n-th. How many of
- * the rounds came to harm. */
-static int fail_each_allocation(maker make) {
-  int harmed = 0;
-  for (long n = 1;; n++) {
-    tdm_mem_fail_after(n);
-    harmed += scenario(make) > 0;
-    CHECK_INT(tdm_mem_live(), 0);
-    if (tdm_mem_asked() < n) return harmed;
-  }
-}
-
 static void each_allocation_fails__threads(void) {
   for (long i = check_rounds(20); i > 0; i--) /* each time another timing */
-    CHECK(fail_each_allocation(tdm_threads_new) > 10);
+    CHECK(rig_fail_each_allocation(tdm_threads_new, 4, use_pool) > 10);
 }
 
 static void each_allocation_fails__serial(void) {
-  CHECK(fail_each_allocation(tdm_serial_new) > 10);
+  CHECK(rig_fail_each_allocation(tdm_serial_new, 4, use_pool) > 10);
 }
 
 TESTS(TEST(no_thread_at_all), TEST(refused_is_as_if_never_submitted),

@@ -624,38 +624,13 @@ static int use_chain(rig *r) {
   return bad;
 }
 
-static int scenario(maker make) {
-  tdm_settings s = rig_settings(2);
-  rig r = {.port = tdm_port_new(), .recipe = {.opens_to_pass = 1000}};
-  if (r.port == NULL) return 1;
-  if (make(&s, &jobs_runner, &r.recipe, r.port, &r.e) != TDM_OK) {
-    tdm_port_free(r.port);
-    return 1;
-  }
-  int bad = use_chain(&r);
-  rig_close(&r);
-  return bad;
-}
-
-/* The n-th allocation fails, for each n until there is no n-th. */
-static void each_allocation_fails(maker make) {
-  int harmed = 0;
-  for (long n = 1;; n++) {
-    tdm_mem_fail_after(n);
-    harmed += scenario(make) > 0;
-    CHECK_INT(tdm_mem_live(), 0);
-    if (tdm_mem_asked() < n) break;
-  }
-  CHECK(harmed > 10);
-}
-
 static void each_allocation_fails__threads(void) {
   for (long i = check_rounds(20); i > 0; i--)
-    each_allocation_fails(tdm_threads_new);
+    CHECK(rig_fail_each_allocation(tdm_threads_new, 0, use_chain) > 10);
 }
 
 static void each_allocation_fails__serial(void) {
-  each_allocation_fails(tdm_serial_new);
+  CHECK(rig_fail_each_allocation(tdm_serial_new, 0, use_chain) > 10);
 }
 
 TESTS(TEST(threads_to_threads), TEST(threads_to_serial),
