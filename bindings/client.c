@@ -108,6 +108,51 @@ int tdml_bad_object(lua_State *L, int idx, const char *expected) {
   __builtin_unreachable();
 }
 
+/* --- who called ----------------------------------------------------------- */
+
+static char home_key; /* its address is the key in the registry */
+
+void tdml_set_home(lua_State *L) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &home_key);
+}
+
+/* Is this function one of our own modules'? */
+static int is_at_home(lua_State *L, const lua_Debug *ar) {
+  size_t n = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key);
+  const char *home = lua_tolstring(L, -1, &n);
+  int is = home != NULL && strncmp(ar->source, home, n) == 0;
+  lua_pop(L, 1);
+  return is;
+}
+
+/* Who called us: the first Lua function outside of our modules. False: there is
+ * none, or none before a C function, where that counts as who called. */
+static int find_caller(lua_State *L, lua_Debug *ar, int past_c) {
+  for (int level = 1; level < 10 && lua_getstack(L, level, ar); level++) {
+    lua_getinfo(L, "Sl", ar);
+    if (ar->currentline > 0 ? !is_at_home(L, ar) : !past_c)
+      return ar->currentline > 0;
+  }
+  return 0;
+}
+
+int tdml_misuse(lua_State *L, const char *format, ...) {
+  char text[700];
+  lua_Debug ar;
+  va_list args;
+  va_start(args, format);
+  /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is not */
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  if (find_caller(L, &ar, 0))
+    lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, text);
+  else
+    lua_pushstring(L, text);
+  lua_error(L);
+  __builtin_unreachable();
+}
+
 int tdml_argerror(lua_State *L, int arg, const char *where, const char *format,
                   ...) {
   char text[512];
@@ -116,8 +161,7 @@ int tdml_argerror(lua_State *L, int arg, const char *where, const char *format,
   /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is not */
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  luaL_error(L, "bad argument #%d to '%s' (%s)", arg, where, text);
-  __builtin_unreachable();
+  tdml_misuse(L, "bad argument #%d to '%s' (%s)", arg, where, text);
 }
 
 int tdml_expected(lua_State *L, int idx, int arg, const char *where,
@@ -160,34 +204,9 @@ void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value) {
   lua_setfield(L, -2, field);
 }
 
-static char home_key; /* its address is the key in the registry */
-
-void tdml_set_home(lua_State *L) {
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &home_key);
-}
-
-/* Is this function one of our own modules'? */
-static int is_at_home(lua_State *L, const lua_Debug *ar) {
-  size_t n = 0;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key);
-  const char *home = lua_tolstring(L, -1, &n);
-  int is = home != NULL && strncmp(ar->source, home, n) == 0;
-  lua_pop(L, 1);
-  return is;
-}
-
-/* Who called us: the first Lua function outside of our modules. */
-static int find_caller(lua_State *L, lua_Debug *ar) {
-  for (int level = 1; level < 10 && lua_getstack(L, level, ar); level++) {
-    lua_getinfo(L, "Sl", ar);
-    if (ar->currentline > 0 && !is_at_home(L, ar)) return 1;
-  }
-  return 0;
-}
-
 int tdml_throw(lua_State *L) {
   lua_Debug ar;
-  if (find_caller(L, &ar)) {
+  if (find_caller(L, &ar, 1)) {
     lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
     lua_setfield(L, -2, "where");
   }

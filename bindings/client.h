@@ -86,6 +86,10 @@ TDML_RAISES int tdml_nomem(lua_State *L);
 /* Raises that the object at idx is no `expected`. */
 TDML_RAISES int tdml_bad_object(lua_State *L, int idx, const char *expected);
 
+/* Raises a message, with the line outside of our modules that called. */
+TDML_RAISES int tdml_misuse(lua_State *L, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Raises "bad argument #arg to 'where' (...)", at the caller's line. Methods
  * count without the object, whichever way they are called. */
 TDML_RAISES int tdml_argerror(lua_State *L, int arg, const char *where,

@@ -5,7 +5,7 @@
 
 void tdml_check_maker(lua_State *L, const tdml_pool *p, const char *where) {
   if (!tdm_nest_is(p->executor)) return;
-  luaL_error(L, "'%s': a task cannot do that to the pool that runs it", where);
+  tdml_misuse(L, "'%s': a task cannot do that to the pool that runs it", where);
 }
 
 static tdml_pool *push_pool(lua_State *L, tdml_client *c) {

@@ -34,7 +34,7 @@ local function pass(...)
 end
 
 -- A chunk, to be called with `pass`, for a whole statement or expression; nil
--- and a message for a wrong one; nil and nil for one whose end is still to come.
+-- and a message for a wrong one; nil and nil for one whose end is yet to come.
 local function compile(source)
   local expression, why = load("return " .. source, CHUNK_NAME, "t")
   -- No tail call: an error shall find the line that was typed.
