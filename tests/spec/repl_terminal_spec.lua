@@ -11,7 +11,8 @@ local has_readline = pcall(require, "readline")
 -- command's file.
 local function open(options)
   options = options or {}
-  local env = { TERM = "xterm", TANDEM_HISTORY = "", NO_COLOR = "" }
+  local env = { TERM = "xterm", TANDEM_HISTORY = "", NO_COLOR = "",
+                HOME = "/" } -- lua-readline has something to say without one
   for name, value in pairs(options.env or {}) do env[name] = value end
   local prompt = start {
     terminal = true, columns = options.columns or 80, env = env,

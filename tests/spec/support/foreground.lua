@@ -30,11 +30,13 @@ local function environment(env)
 end
 
 -- A terminal makes a session itself. What is typed there comes from a FIFO.
+-- A Ctrl-C there goes to all that runs in the foreground: a shell that stayed
+-- between, as dash does, would end by it.
 local function on_terminal(self, line)
   self.keyboard = self.directory .. "/keyboard"
   assert(os.execute("mkfifo " .. self.keyboard))
-  return ("script -qefc %s /dev/null <>%s"):format(files.quote(line),
-                                                  self.keyboard)
+  return ("script -qefc %s /dev/null <>%s"):format(
+    files.quote("exec " .. line), self.keyboard)
 end
 
 -- The shell says its pid, and becomes what it runs.
