@@ -52,6 +52,8 @@ C_TEST_HELP := $(filter-out tests/core/test_% $(C_TEST_WORKER).c,\
   $(wildcard tests/core/*.c))
 FUZZERS := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 SPECS ?= $(sort $(wildcard tests/spec/*_spec.lua tests/spec/*/*_spec.lua))
+# Of programs that host Lua: servers of the distribution, and small ones of ours.
+HOST_SPECS ?= $(sort $(wildcard tests/hosts/*_spec.lua tests/embed/*_spec.lua))
 
 CORE_O := $(CORE:%.c=$(OBJ)/%.o)
 BINDINGS_O := $(BINDINGS:%.c=$(OBJ)/%.o)
@@ -157,7 +159,7 @@ c-tests: $(C_TESTS:%=$(OUT)/%) $(OUT)/$(C_TEST_WORKER)
 
 # ---- set-up: install what the machine lacks, quick where it lacks nothing ----
 
-NEEDS := $(addprefix needs-,build demo repl bench test asan tsan \
+NEEDS := $(addprefix needs-,build demo repl bench test hosts asan tsan \
                     page valgrind fuzz cov)
 $(NEEDS): needs-%:
 	@LUA_INC="$(LUA_INC)" scripts/dev/setup.sh $*
@@ -229,6 +231,10 @@ gc: needs-test ## the specs with the collector always at work
 	  LUA_INIT='collectgarbage("incremental",1,1000)' \
 	  scripts/dev/run-tests.sh -- $(SPECS)
 
+test-hosts: needs-hosts ## inside programs that host Lua: real servers, and ours
+	@$(MAKE) all
+	@$(call RUN,$(MODE)) scripts/dev/run-tests.sh -- $(HOST_SPECS)
+
 test-page: needs-page ## the page that :save writes, in a real browser
 	@$(MAKE) test C_TESTS= SPECS=tests/spec/lab_save_spec.lua
 
@@ -285,4 +291,4 @@ clean: ## remove build/
 
 .DEFAULT_GOAL := all
 .PHONY: all rock help c-tests fuzzers demo repl bench env test test-core test-lua \
-  asan tsan gc test-page valgrind fuzz cov lint lint-flags install clean $(NEEDS)
+  asan tsan gc test-hosts test-page valgrind fuzz cov lint lint-flags install clean $(NEEDS)
