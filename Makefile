@@ -26,6 +26,12 @@ LUADIR ?= $(PREFIX)/share/lua/5.4
 LIBDIR ?= $(PREFIX)/lib/lua/5.4
 BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/tandem
+MANDIR ?= $(PREFIX)/share/man
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(PREFIX)/lib/pkgconfig
+# Where the modules are in the end, if somebody moves them after `install`.
+FINAL_LUADIR ?= $(LUADIR)
+FINAL_LIBDIR ?= $(LIBDIR)
 
 # The build directory of a mode: build/tandem/core.so is the release's.
 TWIN := $(if $(filter locked,$(INBOX)),-locked)
@@ -72,7 +78,8 @@ SANITIZE_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
   -fno-sanitize-recover=all
 SANITIZE_cov := --coverage
 SANITIZE := $(SANITIZE_$(MODE))
-OPTIMIZE_release := -O2 -fno-plt -g
+# What is installed shall not tell where it was built.
+OPTIMIZE_release := -O2 -fno-plt -g '-ffile-prefix-map=$(CURDIR)=.'
 OPTIMIZE_lint := -O2 -Werror
 OPTIMIZE_cov := -O0 -g -DTDM_DEBUG
 OPTIMIZE := $(or $(OPTIMIZE_$(MODE)),\
@@ -257,7 +264,7 @@ cov: needs-cov ## what the tests reach of the C code
 	  scripts/dev/run-tests.sh $(call C_PROGRAMS,cov) -- $(SPECS)
 	@gcovr --root . --filter core/ --filter bindings/ build/obj/cov
 
-lint: ## format, clang-tidy, cppcheck, luacheck, layers, docs, rockspec
+lint: ## format, clang-tidy, cppcheck, luacheck, layers, docs, man page, rockspec
 	@LUA_INC="$(LUA_INC)" MAKE="$(MAKE)" scripts/dev/lint.sh
 
 # What lint.sh hands to clang-tidy.
@@ -266,29 +273,25 @@ lint-flags:
 
 # ---- install ----
 
-# The command finds its modules from its own place, PREFIX/bin, so PREFIX need
-# not be on Lua's default path.
+# The command finds its modules from its own place, so PREFIX need not be on
+# Lua's default path.
+INSTALL = $(foreach name,SO WORKER LUA DESTDIR PREFIX LUADIR LIBDIR BINDIR \
+  INCLUDEDIR PKGCONFIGDIR MANDIR DOCDIR FINAL_LUADIR FINAL_LIBDIR,\
+  $(name)="$($(name))") scripts/install/install.sh
 
 install: all ## install below PREFIX=/usr/local (DESTDIR= LIBDIR= LUADIR=)
-	install -d "$(DESTDIR)$(LIBDIR)/tandem" "$(DESTDIR)$(LUADIR)/tandem" \
-	  "$(DESTDIR)$(LUADIR)/tandem_cli/tasks" \
-	  "$(DESTDIR)$(LUADIR)/tandem_cli/lab/page" "$(DESTDIR)$(BINDIR)" \
-	  "$(DESTDIR)$(DOCDIR)"
-	install -m 644 $(SO) "$(DESTDIR)$(LIBDIR)/tandem/"
-	install -m 755 $(WORKER) "$(DESTDIR)$(LIBDIR)/tandem/"
-	install -m 644 bindings/tandem/*.lua "$(DESTDIR)$(LUADIR)/tandem/"
-	install -m 644 scripts/tandem_cli/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/"
-	install -m 644 scripts/tandem_cli/lab/*.lua \
-	  "$(DESTDIR)$(LUADIR)/tandem_cli/lab/"
-	install -m 644 scripts/tandem_cli/lab/page/*.lua \
-	  "$(DESTDIR)$(LUADIR)/tandem_cli/lab/page/"
-	install -m 644 scripts/tasks/*.lua "$(DESTDIR)$(LUADIR)/tandem_cli/tasks/"
-	install -m 755 scripts/tandem "$(DESTDIR)$(BINDIR)/"
-	install -m 644 LICENSE $(wildcard *.md docs/*.md docs/*.png) "$(DESTDIR)$(DOCDIR)/"
+	@$(INSTALL) install
+
+uninstall: ## take away what install put there, given the same PREFIX and so on
+	@$(INSTALL) uninstall
+
+install-list: ## list the files that install writes
+	@$(INSTALL) list | sort -u
 
 clean: ## remove build/
 	rm -rf build
 
 .DEFAULT_GOAL := all
 .PHONY: all rock help c-tests fuzzers demo repl bench env test test-core test-lua \
-  asan tsan gc test-hosts test-page valgrind fuzz cov lint lint-flags install clean $(NEEDS)
+  asan tsan gc test-hosts test-page valgrind fuzz cov lint lint-flags \
+  install uninstall install-list clean $(NEEDS)

@@ -38,6 +38,14 @@ build = {
     BINDIR = "$(BINDIR)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
+    -- PREFIX is the rock's own folder, where these four stay.
     DOCDIR = "$(PREFIX)/doc",
+    MANDIR = "$(PREFIX)/man",
+    INCLUDEDIR = "$(PREFIX)/include",
+    PKGCONFIGDIR = "$(PREFIX)/pkgconfig",
+    -- TREE/lib/luarocks/rocks-5.4/tandem/VERSION is five below the tree, into
+    -- which LuaRocks moves the modules.
+    FINAL_LUADIR = "$(PREFIX)/../../../../../share/lua/5.4",
+    FINAL_LIBDIR = "$(PREFIX)/../../../../../lib/lua/5.4",
   },
 }

@@ -57,7 +57,11 @@ with_build() {  # script: run it on the build that `warnings` made
   (eval "$(scripts/dev/env.sh build/lint)" && "$lua" "$1")
 }
 
-shells() { shellcheck .ci/run scripts/dev/*.sh; }
+shells() { shellcheck .ci/run scripts/dev/*.sh scripts/install/*.sh; }
+
+manual() {
+  mandoc -T lint -W warning docs/tandem.1 && with_build scripts/dev/check-man.lua
+}
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -73,6 +77,7 @@ step docs "$(scripts/dev/lua.sh || echo lua5.4)" \
   with_build scripts/dev/check-docs.lua
 step snippets "$(scripts/dev/lua.sh || echo lua5.4)" \
   with_build scripts/dev/check-snippets.lua
+step manual mandoc manual
 step rockspec "$(scripts/dev/lua.sh || echo lua5.4)" \
   with_build scripts/dev/check-rockspec.lua
 

@@ -95,6 +95,7 @@ case $profile in
     need_program cppcheck cppcheck
     need_program shellcheck shellcheck
     need_program luacheck lua-check "rock luacheck"
+    need_program mandoc mandoc
     ;;
   fuzz)
     need_build

@@ -1,8 +1,8 @@
 --- Where the modules of tandem are, seen from the folder tandem_cli.
 --
 -- In the source tree that is scripts/tandem_cli, with the library in
--- bindings/ and build/; installed it is PREFIX/share/lua/5.4/tandem_cli, with
--- the C part in PREFIX/lib/lua/5.4.
+-- bindings/ and build/; installed it is LUADIR/tandem_cli, and tandem_cli.place
+-- tells where the C part is.
 --
 -- @module tandem_cli.paths
 local M = {}
@@ -30,19 +30,6 @@ local function in_source_tree(root)
   }
 end
 
--- The folder that holds tasks/ goes last: it holds other files, with names
--- as plain as "map", which must not hide anybody's modules.
-local function installed(share)
-  local lib = share:gsub("share/lua/5%.4$", "lib/lua/5.4")
-  return {
-    path = table.concat({
-      share .. "/?.lua", share .. "/?/init.lua", package.path,
-      share .. "/tandem_cli/?.lua",
-    }, ";"),
-    cpath = lib .. "/?.so;" .. package.cpath,
-  }
-end
-
 -- "a/b/../c" as "a/c". Where b is a symbolic link that may be another place,
 -- so the caller looks whether the file is there.
 local function shortened(path)
@@ -62,6 +49,20 @@ end
 local function plain(path, file)
   local short = shortened(path)
   return exists(short .. file) and short or path
+end
+
+-- The folder that holds tasks/ goes last: it holds other files, with names
+-- as plain as "map", which must not hide anybody's modules.
+local function installed(share)
+  local place = dofile(share .. "/tandem_cli/place.lua")
+  local lib = plain(share .. "/" .. place, "/tandem/core.so")
+  return {
+    path = table.concat({
+      share .. "/?.lua", share .. "/?/init.lua", package.path,
+      share .. "/tandem_cli/?.lua",
+    }, ";"),
+    cpath = lib .. "/?.so;" .. package.cpath,
+  }
 end
 
 --- Puts the library, the command's modules, and the tasks on Lua's paths.

@@ -6,7 +6,6 @@ local command = require "spec.support.command"
 local files = require "spec.support.files"
 local preload = require "spec.support.preload"
 
-local scripts = command.scripts
 local shell, tandem = command.shell, command.tandem
 
 local function assert_says(text, words)
@@ -61,27 +60,9 @@ describe("the command", function()
     local code, out = shell(([[
       mkdir -p a/b; ln -s %s a/b/linked
       cd a; %s b/linked --version; cd b; %s ./linked --version
-    ]]):format(files.quote(scripts .. "/tandem"), preload.lua, preload.lua))
+    ]]):format(command.file, preload.lua, preload.lua))
     assert.equal(0, code)
     assert.matches("^tandem [^\n]+\ntandem [^\n]+\n$", out)
-  end)
-
-  it("runs as it is installed", function()
-    local code, out, err = shell(([[
-      share=$PWD/pre/share/lua/5.4 lib=$PWD/pre/lib/lua/5.4/tandem
-      mkdir -p pre/bin $lib $share/tandem_cli
-      cp %s/tandem pre/bin
-      cp %s/tandem_cli/*.lua $share/tandem_cli
-      cp -r %s/tasks $share/tandem_cli
-      cp -r %s $share
-      cp %s $lib
-      unset LUA_PATH LUA_CPATH
-      echo 7 | %s pre/bin/tandem map tasks.primes:is_prime
-    ]]):format(scripts, scripts, scripts,
-               package.searchpath("tandem", package.path):match("^(.*)/init"),
-               package.searchpath("tandem.core", package.cpath),
-               preload.lua))
-    assert.same({ 0, "true\n", "" }, { code, out, err })
   end)
 end)
 
