@@ -58,6 +58,10 @@ C_TEST_HELP := $(filter-out tests/core/test_% $(C_TEST_WORKER).c,\
   $(wildcard tests/core/*.c))
 FUZZERS := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 SPECS ?= $(sort $(wildcard tests/spec/*_spec.lua tests/spec/*/*_spec.lua))
+# What says most of an installed tree, in about a minute.
+INSTALL_SPECS ?= $(wildcard tests/install/*_spec.lua) $(patsubst %,\
+  tests/spec/%_spec.lua,cli cli_parts repl examples tasks values load \
+  initializer map process_crash process_host process_idle exit install)
 # Of programs that host Lua: servers of the distribution, and small ones of ours.
 HOST_SPECS ?= $(sort $(wildcard tests/hosts/*_spec.lua tests/embed/*_spec.lua))
 
@@ -166,7 +170,7 @@ c-tests: $(C_TESTS:%=$(OUT)/%) $(OUT)/$(C_TEST_WORKER)
 
 # ---- set-up: install what the machine lacks, quick where it lacks nothing ----
 
-NEEDS := $(addprefix needs-,build demo repl bench test hosts asan tsan \
+NEEDS := $(addprefix needs-,build demo repl bench test hosts install asan tsan \
                     page valgrind fuzz cov)
 $(NEEDS): needs-%:
 	@LUA_INC="$(LUA_INC)" scripts/dev/setup.sh $*
@@ -245,6 +249,11 @@ test-hosts: needs-hosts ## inside programs that host Lua: real servers, and ours
 test-page: needs-page ## the page that :save writes, in a real browser
 	@$(MAKE) test C_TESTS= SPECS=tests/spec/lab_save_spec.lua
 
+test-install: needs-install ## install as a package does, test that (INSTALL_SPECS=)
+	@$(MAKE) all
+	@MAKE="$(MAKE)" TANDEM_MODE=release FILTER="$(FILTER)" \
+	  scripts/dev/test-install.sh $(INSTALL_SPECS)
+
 valgrind: needs-valgrind ## the C tests under valgrind
 	@$(MAKE) MODE=debug c-tests
 	@WRAP="valgrind -q --error-exitcode=99 --fair-sched=yes --leak-check=full \
@@ -293,5 +302,5 @@ clean: ## remove build/
 
 .DEFAULT_GOAL := all
 .PHONY: all rock help c-tests fuzzers demo repl bench env test test-core test-lua \
-  asan tsan gc test-hosts test-page valgrind fuzz cov lint lint-flags \
+  asan tsan gc test-hosts test-install test-page valgrind fuzz cov lint lint-flags \
   install uninstall install-list clean $(NEEDS)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # setup.sh -- install what a job needs and this machine lacks.
 #
-#     scripts/dev/setup.sh build|demo|repl|bench|test|hosts|page|asan|tsan|valgrind|lint|fuzz|cov
+#     scripts/dev/setup.sh build|demo|repl|bench|test|hosts|install|page|asan|tsan|valgrind|lint|fuzz|cov
 #
 # Looks first, and does nothing, quickly, where everything is there. What is
 # missing comes from apt-get, without questions. Where that cannot be done it
@@ -85,6 +85,13 @@ case $profile in
   repl) need_build; need_modules cjson argparse socket term system readline ;;
   test | asan | tsan) need_tests ;;
   hosts) need_tests ;;
+  install)
+    need_tests
+    need_program luarocks luarocks
+    need_program pkg-config pkg-config "pkg-config or pkgconf"
+    need_program nm binutils
+    need_program mandoc mandoc
+    ;;
   page) need_tests; need_program chromium chromium ;;
   valgrind) need_build; need_program valgrind valgrind ;;
   lint)

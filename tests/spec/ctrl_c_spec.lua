@@ -317,9 +317,7 @@ describe("Ctrl-C with a serial pool", function()
   end)
 end)
 
-local command = files.quote(
-  package.searchpath("tandem_cli.main", package.path)
-         :match("^(.*)/tandem_cli/") .. "/tandem")
+local command = require("spec.support.command").file
 
 -- A line instead of a traceback, and the exit status that shells know.
 local function assert_told(ended)

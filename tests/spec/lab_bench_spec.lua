@@ -1,18 +1,16 @@
 --- `tandem bench`, as a shell sees it.
 local json = require "cjson"
 
+local command = require "spec.support.command"
 local files = require "spec.support.files"
 local preload = require "spec.support.preload"
-
-local scripts = package.searchpath("tandem_cli.main", package.path)
-                       :match("^(.*)/tandem_cli/")
 
 -- @return exit code, stdout, stderr
 local function bench(arguments)
   local dir = files.directory()
   local line = "%s timeout 60 %s %s bench %s >%s/out 2>%s/err"
   local _, _, code = os.execute(line:format(preload.without, preload.lua,
-    files.quote(scripts .. "/tandem"), arguments, dir, dir))
+    command.file, arguments, dir, dir))
   return code, files.read(dir .. "/out"), files.read(dir .. "/err")
 end
 

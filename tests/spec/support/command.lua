@@ -4,12 +4,15 @@ local preload = require "spec.support.preload"
 
 local command = {}
 
---- The folder of the command, and of its modules.
-command.scripts = package.searchpath("tandem_cli.main", package.path)
+--- The folder in which the command's modules have their own, tandem_cli.
+command.modules = package.searchpath("tandem_cli.main", package.path)
                          :match("^(.*)/tandem_cli/")
 
---- What Lua runs to be the command.
-command.file = files.quote(command.scripts .. "/tandem")
+--- The command: the source's, or an installed one that TANDEM_COMMAND names.
+command.path = os.getenv("TANDEM_COMMAND") or command.modules .. "/tandem"
+
+--- What Lua runs to be the command, as a word for a shell.
+command.file = files.quote(command.path)
 
 --- Runs a shell line in which `tandem` is the command; a line that hangs is
 -- ended and gives the code 124.
