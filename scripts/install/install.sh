@@ -92,7 +92,7 @@ worker=\${cmoddir}/tandem/tandem-worker
 Name: tandem
 Description: Lua 5.4 functions on threads and processes, with futures and map
 Version: $(version)
-Cflags: -I\${includedir}
+Cflags: -I"\${includedir}"
 Libs:
 END
 }
