@@ -51,6 +51,11 @@ describe("tandem.pc", function()
       "--define-variable=prefix=/opt --cflags tandem"))
   end)
 
+  it("gives a folder with a blank in its name as one word", function()
+    assert.equal("-I/my\\ own/include", pkg_config(
+      "'--define-variable=prefix=/my own' --cflags tandem"))
+  end)
+
   -- The header is one of the C core's files; until it is there, nothing is
   -- installed that could be compiled against.
   if lfs.attributes(stage.source .. "/core/tandem.h") then
