@@ -2,6 +2,7 @@
 -- installed tree that these specs run on.
 local files = require "spec.support.files"
 local lfs = require "lfs"
+local preload = require "spec.support.preload"
 
 local install = {}
 
@@ -30,7 +31,7 @@ end
 function install.run(job, places, before)
   local core = assert(package.searchpath("tandem.core", package.cpath))
   local words = {
-    before or "", "env SO=" .. files.quote(core),
+    before or "", preload.without, "SO=" .. files.quote(core),
     "WORKER=" .. files.quote(core:gsub("core%.so$", "tandem-worker")),
   }
   for name, folder in pairs(places) do

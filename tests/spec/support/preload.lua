@@ -21,6 +21,19 @@ end
 preload.lua = (library and "env LD_PRELOAD=" .. library .. " " or "")
               .. files.quote(interpreter())
 
+-- The dynamic linker gives the library to one program, not to its children.
+local function linker()
+  local pipe <close> = assert(io.popen(
+    "ls /lib64/ld-linux-*.so.* /lib/ld-linux-*.so.* 2>/dev/null"))
+  return pipe:read("l")
+end
+
+--- The same for a Lua that starts programs of its own, which a sanitizer that
+-- they inherit would make crash.
+preload.lua_alone = not library and preload.lua
+  or ("%s --preload %s %s"):format(linker(), library,
+                                   files.quote(interpreter()))
+
 --- The words before a shell that shall do without the library. A thread left
 -- parked at the end, as some shall be, is no leak.
 preload.without = ("env -u LD_PRELOAD ASAN_OPTIONS=%s:detect_leaks=0")
