@@ -31,6 +31,7 @@ trap 'rm -rf "$work"' EXIT
 put() {  # mode, folder, file ...
   mode=$1 folder=$2
   shift 2
+  printf '%s\n' "$folder" >>"$work/folders"
   [ "$job" != install ] || install -d "$DESTDIR$folder"
   for file in "$@"; do
     path=$folder/${file##*/}
@@ -38,6 +39,25 @@ put() {  # mode, folder, file ...
       install) install -m "$mode" "$file" "$DESTDIR$folder/" ;;
       uninstall) rm -f "$DESTDIR$path" ;;
       list) printf '%s\n' "$path" ;;
+    esac
+  done
+}
+
+put_tree() {  # folder, folder of the source with all below it, names of files
+  for source in $(find "$2" -type d | sort); do
+    printf '%s\n' "$1${source#"$2"}" >>"$work/folders"
+    files=$(find "$source" -maxdepth 1 -type f -name "$3" | sort)
+    # shellcheck disable=SC2086 # a list of files
+    [ -z "$files" ] || put 644 "$1${source#"$2"}" $files
+  done
+}
+
+# Folders of ours alone, if nobody has put anything else into them.
+remove_folders() {
+  sort -ru "$work/folders" | while read -r folder; do
+    case $folder in
+      "$LIBDIR"/tandem* | "$LUADIR"/tandem* | "$DOCDIR" | "$DOCDIR"/*)
+        rmdir "$DESTDIR$folder" 2>/dev/null || true ;;
     esac
   done
 }
@@ -101,15 +121,12 @@ command_file >"$work/tandem"
 place_file >"$work/place.lua"
 pkg_config_file >"$work/tandem.pc"
 
-cli=$LUADIR/tandem_cli
 put 644 "$LIBDIR/tandem" "$SO"
 put 755 "$LIBDIR/tandem" "$WORKER"
-put 644 "$LUADIR/tandem" bindings/tandem/*.lua
-for folder in '' /lab /lab/page; do
-  put 644 "$cli$folder" scripts/tandem_cli$folder/*.lua
-done
-put 644 "$cli" "$work/place.lua"
-put 644 "$cli/tasks" scripts/tasks/*.lua
+put_tree "$LUADIR/tandem" bindings/tandem "*.lua"
+put_tree "$LUADIR/tandem_cli" scripts/tandem_cli "*.lua"
+put 644 "$LUADIR/tandem_cli" "$work/place.lua"
+put_tree "$LUADIR/tandem_cli/tasks" scripts/tasks "*.lua"
 put 755 "$BINDIR" "$work/tandem"
 [ ! -f core/tandem.h ] || put 644 "$INCLUDEDIR" core/tandem.h
 put 644 "$PKGCONFIGDIR" "$work/tandem.pc"
@@ -117,13 +134,6 @@ put 644 "$MANDIR/man1" docs/tandem.1
 # As in the source tree, so that the links in README.md lead somewhere.
 put 644 "$DOCDIR" LICENSE README.md CHANGELOG.md
 put 644 "$DOCDIR/docs" docs/*.md docs/*.png
-put 644 "$DOCDIR/examples" scripts/examples/*.lua
+put_tree "$DOCDIR/examples" scripts/examples "*"
 
-# Folders of ours alone, if nobody has put anything else into them.
-if [ "$job" = uninstall ]; then
-  for folder in "$LIBDIR/tandem" "$LUADIR/tandem" "$cli/lab/page" "$cli/lab" \
-                "$cli/tasks" "$cli" "$DOCDIR/docs" "$DOCDIR/examples" \
-                "$DOCDIR"; do
-    rmdir "$DESTDIR$folder" 2>/dev/null || true
-  done
-fi
+[ "$job" != uninstall ] || remove_folders

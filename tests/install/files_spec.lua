@@ -4,13 +4,13 @@ local install = require "spec.support.install"
 local stage = require "spec.support.stage"
 local lfs = require "lfs"
 
--- Where each file of the source belongs: below a folder of it, those with a
--- name like this, into a folder of the system.
+-- Where each file of the source belongs: from below a folder of it, where its
+-- name is like this, to the same place below a folder of the system.
 local RULES = {
   { "bindings/tandem", "%.lua$", "/usr/share/lua/5.4/tandem" },
   { "scripts/tandem_cli", "%.lua$", "/usr/share/lua/5.4/tandem_cli" },
   { "scripts/tasks", "%.lua$", "/usr/share/lua/5.4/tandem_cli/tasks" },
-  { "scripts/examples", "%.lua$", "/usr/share/doc/tandem/examples" },
+  { "scripts/examples", "", "/usr/share/doc/tandem/examples" },
   { "docs", "%.md$", "/usr/share/doc/tandem/docs" },
   { "docs", "%.png$", "/usr/share/doc/tandem/docs" },
 }
