@@ -50,6 +50,10 @@ C_TESTS := $(patsubst %.c,%,$(wildcard tests/core/test_*.c))
 C_TEST_WORKER := tests/core/worker
 C_TEST_HELP := $(filter-out tests/core/test_% $(C_TEST_WORKER).c,\
   $(wildcard tests/core/*.c))
+# Programs that host Lua; the others in the folder are what these share.
+EMBED_HELP := $(addprefix tests/embed/,host.c counting.c)
+EMBED := $(patsubst %.c,%,$(filter-out $(EMBED_HELP) %/plugin.c,\
+  $(wildcard tests/embed/*.c))) tests/embed/plugin.so
 FUZZERS := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 SPECS ?= $(sort $(wildcard tests/spec/*_spec.lua tests/spec/*/*_spec.lua))
 # Of programs that host Lua: servers of the distribution, and small ones of ours.
@@ -58,6 +62,7 @@ HOST_SPECS ?= $(sort $(wildcard tests/hosts/*_spec.lua tests/embed/*_spec.lua))
 CORE_O := $(CORE:%.c=$(OBJ)/%.o)
 BINDINGS_O := $(BINDINGS:%.c=$(OBJ)/%.o)
 TEST_HELP_O := $(C_TEST_HELP:%.c=$(OBJ)/%.o)
+EMBED_HELP_O := $(EMBED_HELP:%.c=$(OBJ)/%.o)
 
 # ---- flags ----
 
@@ -145,6 +150,29 @@ $(OUT)/tests/core/%: $(OBJ)/tests/core/%.o $(TEST_HELP_O) $(CORE_O)
 	$(call SAY,ld)
 	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^
 
+$(OUT)/tests/embed/%: $(OBJ)/tests/embed/%.o $(EMBED_HELP_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LUA_LIB) -ldl
+
+# Lua within, and kept from all modules.
+$(OUT)/tests/embed/hidden: $(OBJ)/tests/embed/hidden.o $(EMBED_HELP_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ \
+	  $(or $(LUA_STATIC),-l:liblua5.4.a) -lm -ldl
+
+# A program without Lua, and its plugin, which brings Lua along.
+$(OUT)/tests/embed/plugged: $(OBJ)/tests/embed/plugged.o
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ -ldl
+
+$(OUT)/tests/embed/plugin.so: $(OBJ)/tests/embed/plugin.o $(EMBED_HELP_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -shared -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LUA_LIB)
+
 $(OUT)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(CORE_O) $(BINDINGS_O)
 	@mkdir -p $(@D)
 	$(call SAY,ld)
@@ -154,6 +182,8 @@ $(OUT)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(CORE_O) $(BINDINGS_O)
 .SECONDARY:
 
 c-tests: $(C_TESTS:%=$(OUT)/%) $(OUT)/$(C_TEST_WORKER)
+
+embed: $(EMBED:%=$(OUT)/%)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
@@ -232,7 +262,7 @@ gc: needs-test ## the specs with the collector always at work
 	  scripts/dev/run-tests.sh -- $(SPECS)
 
 test-hosts: needs-hosts ## inside programs that host Lua: real servers, and ours
-	@$(MAKE) all
+	@$(MAKE) all embed
 	@$(call RUN,$(MODE)) scripts/dev/run-tests.sh -- $(HOST_SPECS)
 
 test-page: needs-page ## the page that :save writes, in a real browser

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -124,6 +125,16 @@ int tdm_os_channel_new(int ends[2]) {
 
 /* --- processes --- */
 
+int tdm_os_null_new(void) {
+  int fd = above_stdio(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (fd >= 0) return fd;
+  /* Without /dev: a file that is empty and stays so, and sends no SIGPIPE. */
+  fd = above_stdio(memfd_create("null", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (fd >= 0)
+    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK);
+  return fd;
+}
+
 /* PR_SET_PDEATHSIG would follow the thread that forked, not its process. */
 void tdm_os_die_with(int fd) {
   fcntl(fd, F_SETOWN, getpid());
@@ -158,10 +169,21 @@ int tdm_os_own_folder(char *path, size_t size) {
   Dl_info info;
   char full[PATH_MAX];
   if (dladdr((void *)(uintptr_t)tdm_os_own_folder, &info) == 0) return 0;
-  if (realpath(info.dli_fname, full) == NULL) return 0;
+  /* A host may have shut itself up where the file cannot be seen. */
+  if (realpath(info.dli_fname, full) == NULL &&
+      (info.dli_fname[0] != '/' ||
+       snprintf(full, sizeof full, "%s", info.dli_fname) >= (int)sizeof full))
+    return 0;
   char *slash = strrchr(full, '/');
   if (slash == NULL || (size_t)(slash - full) >= size) return 0;
   *slash = '\0';
   memcpy(path, full, (size_t)(slash - full) + 1);
   return 1;
+}
+
+const char *tdm_os_object_at(const void *address, const void **base) {
+  Dl_info info;
+  if (dladdr(address, &info) == 0) return NULL;
+  *base = info.dli_fbase;
+  return info.dli_fname;
 }
