@@ -57,7 +57,8 @@ EMBED := $(patsubst %.c,%,$(filter-out $(EMBED_HELP) %/plugin.c,\
 FUZZERS := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 SPECS ?= $(sort $(wildcard tests/spec/*_spec.lua tests/spec/*/*_spec.lua))
 # Of programs that host Lua: servers of the distribution, and small ones of ours.
-HOST_SPECS ?= $(sort $(wildcard tests/hosts/*_spec.lua tests/embed/*_spec.lua))
+EMBED_SPECS := $(sort $(wildcard tests/embed/*_spec.lua))
+HOST_SPECS ?= $(sort $(wildcard tests/hosts/*_spec.lua)) $(EMBED_SPECS)
 
 CORE_O := $(CORE:%.c=$(OBJ)/%.o)
 BINDINGS_O := $(BINDINGS:%.c=$(OBJ)/%.o)
@@ -240,8 +241,11 @@ LINKER = $$(ls /lib64/ld-linux-*.so.* /lib/ld-linux-*.so.* 2>/dev/null | head -n
 # Large address-space offsets of newer kernels are more than gcc's TSan knows.
 STILL = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
+# Our own hosts as well, unless SPECS says which.
+asan tsan: SPECS += $(EMBED_SPECS)
+
 asan: needs-asan ## both suites under AddressSanitizer and UBSan
-	@$(MAKE) MODE=asan c-tests all
+	@$(MAKE) MODE=asan c-tests all embed
 	@$(call RUN,asan) \
 	  ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
 	  UBSAN_OPTIONS=print_stacktrace=1 TANDEM_PRELOAD="$(call LIBRARY,asan)" \
@@ -249,7 +253,7 @@ asan: needs-asan ## both suites under AddressSanitizer and UBSan
 	  scripts/dev/run-tests.sh $(call C_PROGRAMS,asan) -- $(SPECS)
 
 tsan: needs-tsan ## both suites under ThreadSanitizer
-	@$(MAKE) MODE=tsan c-tests all
+	@$(MAKE) MODE=tsan c-tests all embed
 	@$(call RUN,tsan) TSAN_OPTIONS=die_after_fork=0 \
 	  WRAP="$(STILL)" TANDEM_PRELOAD="$(call LIBRARY,tsan)" \
 	  LUA_WRAP="$(STILL) $(LINKER) --preload $(call LIBRARY,tsan)" \

@@ -16,7 +16,7 @@
 
 #include "host.h"
 
-enum { RELOADS = 5 };
+enum { RELOADS = 5, WORKERS = 2 };
 
 static volatile sig_atomic_t reload, finish, elsewhere;
 static pthread_t main_thread;
@@ -53,14 +53,26 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void unload(lua_State *L) {
+/* A thread that is held in C code cannot be ended: it stays, and is all that
+ * does. ThreadSanitizer's counts know no threads. */
+static void unload(lua_State *L, int parked, host_counts *expected) {
   double began = now();
   lua_close(L);
   CHECK(now() - began < 10);
+  if (expected->threads != 0) expected->threads += parked;
+  host_check_back(*expected);
 }
 
 static void serve(lua_State *L) {
   while (!reload && !finish) host_do(L, "tandem.poll(0.01)");
+}
+
+/* What is made once a process, at first use, is no leak. */
+static void warm_up(host_counts *expected) {
+  lua_State *L = host_open();
+  host_do(L, "works(tandem.process_pool(1)) works(tandem.thread_pool(1))");
+  lua_close(L);
+  expected->fds = host_now().fds;
 }
 
 int main(int argc, char **argv) {
@@ -70,24 +82,23 @@ int main(int argc, char **argv) {
   main_thread = pthread_self();
   sigaction(SIGHUP, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  unload(load(argv));
-  host_counts before = {.threads = 1, .fds = host_now().fds};
-  /* A thread that is held in C code cannot be ended: it stays, and is all. */
-  int stuck = strcmp(argv[1], "thread") == 0 && strcmp(argv[2], "blocked") == 0;
+  int parked = strcmp(argv[1], "thread") == 0 && strcmp(argv[2], "blocked") == 0
+                   ? WORKERS
+                   : 0;
+  host_counts expected = host_now();
+  warm_up(&expected);
   lua_State *L = load(argv);
   for (int i = 0; i < RELOADS; i++) {
     kill(getpid(), SIGHUP);
     serve(L);
     CHECK(reload);
     reload = 0;
-    unload(L);
-    if (!stuck) host_check_back(before);
+    unload(L, parked, &expected);
     L = load(argv);
   }
   kill(getpid(), SIGTERM);
   serve(L);
-  unload(L);
+  unload(L, parked, &expected);
   CHECK(finish && !elsewhere);
-  if (!stuck) host_check_back(before);
   return host_fine();
 }
