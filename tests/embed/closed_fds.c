@@ -33,6 +33,21 @@ static const char use[] =
     "  works(pool)\n"
     "end\n";
 
+/* A print at any moment must not land in what is only just being opened: one
+ * that prints all the time, beside pools that come and go. */
+static const char print_meanwhile[] =
+    "local printing <close> = tandem.thread_pool(2)\n"
+    "local f = printing:submit(function()\n"
+    "  local cancelled = require('tandem').cancelled\n"
+    "  repeat print(('x'):rep(100)) until cancelled()\n"
+    "end)\n"
+    "running { f }\n"
+    "for _ = 1, 20 do\n"
+    "  local pool <close> = tandem.process_pool(1)\n"
+    "  works(pool)\n"
+    "end\n"
+    "f:cancel('interrupt')\n";
+
 static void check_places(void) {
   for (int fd = 0; fd <= 2; fd++) CHECK(fcntl(fd, F_GETFD) < 0);
 }
@@ -58,6 +73,7 @@ int main(int argc, char **argv) {
         argv[1]);
     check_places();
   }
+  run(L, print_meanwhile, argv[1]);
   lua_close(L);
   check_places();
   return 0;
