@@ -3,9 +3,9 @@
  *
  *     chrooted FOLDER [lacking]
  *
- * Pools work. In a folder that is "lacking" the worker program, threads do, and
- * the error of a pool of processes names the program. Who is not root is so in
- * a user namespace of its own.
+ * Pools work. In a folder that is "lacking" the worker program, or a library of
+ * its, threads do, and the error of a pool of processes names the program. Who
+ * is not root is so in a user namespace of its own.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -32,7 +32,10 @@ static const char use[] =
     "assert(tandem.cpu_count() >= 1)\n";
 
 static const char use_threads[] =
-    "local ok, err = pcall(tandem.process_pool, 2)\n"
+    "local ok, err = pcall(function()\n"
+    "  local pool <close> = tandem.process_pool(2)\n"
+    "  return pool:call('fixtures.basic:add', 1, 2)\n"
+    "end)\n"
     "assert(not ok and tandem.is_error(err, 'limit'), tostring(err))\n"
     "print(err.message)\n"
     "local pool <close> = tandem.thread_pool(2)\n"

@@ -90,6 +90,7 @@ int main(int argc, char **argv) {
   host_counts expected = host_now();
   warm_up(&expected);
   lua_State *L = load(argv);
+  if (strcmp(argv[1], "process") == 0) CHECK(host_now().children == 1);
   for (int i = 0; i < RELOADS; i++) {
     kill(getpid(), SIGHUP);
     serve(L);

@@ -67,6 +67,20 @@ if not scale.sanitized then
       assert_fine("chrooted", root)
     end)
 
+    it("is told of the libraries of the worker that are not there", function()
+      local root = make_root()
+      local worker = programs.build .. "/tandem/tandem-worker"
+      copy(worker, root)
+      for _, path in ipairs(libraries_of(worker)) do
+        if path:find("/ld-", 1, true) then copy(path, root) end
+      end
+      local code, said, err = programs.run("chrooted", root, "lacking")
+      assert.equal(0, code, err)
+      assert.matches("exited with code 127", said, 1, true)
+      -- The dynamic linker's word on it, in the worker that was to be.
+      assert.matches("cannot open shared object file", err, 1, true)
+    end)
+
     it("is told of the worker program that is not there", function()
       local said = assert_fine("chrooted", make_root(), "lacking")
       assert.matches("/tandem/tandem-worker: No such file", said, 1, true)

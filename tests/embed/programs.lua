@@ -29,13 +29,18 @@ local function environment(name)
   return table.concat(list, " ")
 end
 
---- Runs a program with these words as its arguments, under a bound.
+local function path_of(name)
+  return name:find("/", 1, true) and name or programs.folder .. name
+end
+
+--- Runs a program, of this folder or by its path, with these words as its
+-- arguments, under a bound.
 -- @return exit code (128 and more: died by a signal), stdout, stderr
 function programs.run(name, ...)
   local mark = files.mark()
   local folder = files.directory()
   local words = { environment(name), "timeout 120",
-                  files.quote(programs.folder .. name) }
+                  files.quote(path_of(name)) }
   for _, word in ipairs { ... } do words[#words + 1] = files.quote(word) end
   local _, _, code = os.execute(("%s >%s/out 2>%s/err </dev/null"):format(
     table.concat(words, " "), folder, folder))
