@@ -6,10 +6,12 @@
 #include "pool.h"
 #include "pump.h"
 
+/* Where all are missing an error says so. */
 void tdml_pool_warn(tdml_pool *p) {
   tdm_executor *e = p->executor;
   unsigned missing = tdm_load_relaxed(&e->missing);
-  if (missing == 0 || p->warned != 0) return;
+  if (missing == 0 || missing >= e->settings.max_workers) return;
+  if (p->warned != 0) return;
   p->warned = missing;
   lua_writestringerror("tandem: warning: %s\n",
                        "the system refuses to start more workers; the pool "

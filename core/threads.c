@@ -474,9 +474,8 @@ static int threads_submit(tdm_executor *e, tdm_task *t, size_t backlog,
   if (is_first) {
     try_again_at_once(p);
     int err = start_member(p);
-    /* Whoever gets the error needs no warning as well. */
-    tdm_store_relaxed(&e->missing, 0);
     if (err != TDM_OK) return err;
+    tdm_store_relaxed(&e->missing, 0); /* whatever was before */
   }
   tdm_threads_put(p, t);
   *woke = tdm_threads_call(p, backlog) || is_first;
