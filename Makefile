@@ -56,6 +56,10 @@ C_TESTS := $(patsubst %.c,%,$(wildcard tests/core/test_*.c))
 C_TEST_WORKER := tests/core/worker
 C_TEST_HELP := $(filter-out tests/core/test_% $(C_TEST_WORKER).c,\
   $(wildcard tests/core/*.c))
+# Programs that host Lua; the others in the folder are what these share.
+EMBED_HELP := $(addprefix tests/embed/,host.c counting.c)
+EMBED := $(patsubst %.c,%,$(filter-out $(EMBED_HELP) %/plugin.c,\
+  $(wildcard tests/embed/*.c))) tests/embed/plugin.so
 FUZZERS := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 SPECS ?= $(sort $(wildcard tests/spec/*_spec.lua tests/spec/*/*_spec.lua))
 # What says most of an installed tree, in about a minute.
@@ -63,11 +67,13 @@ INSTALL_SPECS ?= $(wildcard tests/install/*_spec.lua) $(patsubst %,\
   tests/spec/%_spec.lua,cli cli_parts repl examples tasks values load \
   initializer map process_crash process_host process_idle exit install)
 # Of programs that host Lua: servers of the distribution, and small ones of ours.
-HOST_SPECS ?= $(sort $(wildcard tests/hosts/*_spec.lua tests/embed/*_spec.lua))
+EMBED_SPECS := $(sort $(wildcard tests/embed/*_spec.lua))
+HOST_SPECS ?= $(sort $(wildcard tests/hosts/*_spec.lua)) $(EMBED_SPECS)
 
 CORE_O := $(CORE:%.c=$(OBJ)/%.o)
 BINDINGS_O := $(BINDINGS:%.c=$(OBJ)/%.o)
 TEST_HELP_O := $(C_TEST_HELP:%.c=$(OBJ)/%.o)
+EMBED_HELP_O := $(EMBED_HELP:%.c=$(OBJ)/%.o)
 
 # ---- flags ----
 
@@ -156,6 +162,29 @@ $(OUT)/tests/core/%: $(OBJ)/tests/core/%.o $(TEST_HELP_O) $(CORE_O)
 	$(call SAY,ld)
 	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^
 
+$(OUT)/tests/embed/%: $(OBJ)/tests/embed/%.o $(EMBED_HELP_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LUA_LIB) -ldl
+
+# Lua within, and kept from all modules.
+$(OUT)/tests/embed/hidden: $(OBJ)/tests/embed/hidden.o $(EMBED_HELP_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ \
+	  $(or $(LUA_STATIC),-l:liblua5.4.a) -lm -ldl
+
+# A program without Lua, and its plugin, which brings Lua along.
+$(OUT)/tests/embed/plugged: $(OBJ)/tests/embed/plugged.o
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ -ldl
+
+$(OUT)/tests/embed/plugin.so: $(OBJ)/tests/embed/plugin.o $(EMBED_HELP_O)
+	@mkdir -p $(@D)
+	$(call SAY,ld)
+	$(Q)$(CC) -shared -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LUA_LIB)
+
 $(OUT)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(CORE_O) $(BINDINGS_O)
 	@mkdir -p $(@D)
 	$(call SAY,ld)
@@ -165,6 +194,8 @@ $(OUT)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(CORE_O) $(BINDINGS_O)
 .SECONDARY:
 
 c-tests: $(C_TESTS:%=$(OUT)/%) $(OUT)/$(C_TEST_WORKER)
+
+embed: $(EMBED:%=$(OUT)/%)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
@@ -221,8 +252,11 @@ LINKER = $$(ls /lib64/ld-linux-*.so.* /lib/ld-linux-*.so.* 2>/dev/null | head -n
 # Large address-space offsets of newer kernels are more than gcc's TSan knows.
 STILL = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
+# Our own hosts as well, unless SPECS says which.
+asan tsan: SPECS += $(EMBED_SPECS)
+
 asan: needs-asan ## both suites under AddressSanitizer and UBSan
-	@$(MAKE) MODE=asan c-tests all
+	@$(MAKE) MODE=asan c-tests all embed
 	@$(call RUN,asan) \
 	  ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
 	  UBSAN_OPTIONS=print_stacktrace=1 TANDEM_PRELOAD="$(call LIBRARY,asan)" \
@@ -230,7 +264,7 @@ asan: needs-asan ## both suites under AddressSanitizer and UBSan
 	  scripts/dev/run-tests.sh $(call C_PROGRAMS,asan) -- $(SPECS)
 
 tsan: needs-tsan ## both suites under ThreadSanitizer
-	@$(MAKE) MODE=tsan c-tests all
+	@$(MAKE) MODE=tsan c-tests all embed
 	@$(call RUN,tsan) TSAN_OPTIONS=die_after_fork=0 \
 	  WRAP="$(STILL)" TANDEM_PRELOAD="$(call LIBRARY,tsan)" \
 	  LUA_WRAP="$(STILL) $(LINKER) --preload $(call LIBRARY,tsan)" \
@@ -243,7 +277,7 @@ gc: needs-test ## the specs with the collector always at work
 	  scripts/dev/run-tests.sh -- $(SPECS)
 
 test-hosts: needs-hosts ## inside programs that host Lua: real servers, and ours
-	@$(MAKE) all
+	@$(MAKE) all embed
 	@$(call RUN,$(MODE)) scripts/dev/run-tests.sh -- $(HOST_SPECS)
 
 test-page: needs-page ## the page that :save writes, in a real browser

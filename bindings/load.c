@@ -1,7 +1,10 @@
 #include "load.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client.h"
 #include "failure.h"
@@ -100,10 +103,31 @@ static void hint(lua_State *L, const tdm_func *f) {
   lua_settop(L, 1);
 }
 
+/* Lua says that there is no such file where it only could not open it. Pushes
+ * the text, with the cause before it if there is one: 1, or 0. */
+static int push_text(lua_State *L, const char *text) {
+  int is_file = strstr(text, "not found") || strstr(text, "cannot open");
+  int fd = is_file ? open("/", O_RDONLY | O_CLOEXEC) : -1;
+  int is_full = is_file && fd < 0 && (errno == EMFILE || errno == ENFILE);
+  if (is_full)
+    lua_pushfstring(L, "%s: %s", strerror(errno), text);
+  else
+    lua_pushstring(L, text);
+  if (fd >= 0) close(fd);
+  return is_full;
+}
+
+static const char *kind_of(const char *text, int is_full) {
+  if (strstr(text, "not enough memory") != NULL) return "memory";
+  return is_full ? "limit" : "load";
+}
+
 /* (error value, func) -> error object */
 static int make_error(lua_State *L) {
   const tdm_func *f = lua_touserdata(L, 2);
-  const char *text = luaL_tolstring(L, 1, NULL);
+  int is_full = push_text(L, luaL_tolstring(L, 1, NULL));
+  const char *text = lua_tostring(L, -1);
+  const char *kind = kind_of(text, is_full);
   lua_createtable(L, 0, 5);
   luaL_setmetatable(L, TDML_ERROR_MT);
   lua_replace(L, 1);
@@ -114,8 +138,7 @@ static int make_error(lua_State *L) {
                   path ? path : "not a string");
   lua_setfield(L, 1, "message");
   lua_settop(L, 1);
-  int no_memory = strstr(text, "not enough memory") != NULL;
-  tdml_seterrorstring(L, "kind", no_memory ? "memory" : "load");
+  tdml_seterrorstring(L, "kind", kind);
   tdml_push_traceback(L);
   lua_setfield(L, 1, "traceback");
   tdml_seterrorstring(L, "task", f->label);

@@ -137,6 +137,14 @@ static int worker_beside(lua_State *L) {
   return 1;
 }
 
+/* loaded(name) -> what require has kept under that name, or nil; also where the
+ * host has no package */
+static int loaded_module(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, luaL_checkstring(L, 1));
+  return 1;
+}
+
 /* getenv(name) -> string or nil; also where the host has no os */
 static int get_environment(lua_State *L) {
   lua_pushstring(L, getenv(luaL_checkstring(L, 1)));
@@ -290,6 +298,21 @@ static void new_known_tasks(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
+/* A program may keep its Lua from modules, while another one lies about in the
+ * process: then ours are that one's functions, and would work on a state that
+ * is not theirs. Whoever called us is the Lua that runs the state. */
+static void check_one_lua(lua_State *L, const void *caller) {
+  const void *running = NULL, *found = NULL;
+  const char *of_state = tdm_os_object_at(caller, &running);
+  const char *of_api =
+      tdm_os_object_at((const void *)(uintptr_t)lua_absindex, &found);
+  if (of_state == NULL || of_api == NULL || running == found) return;
+  luaL_error(L,
+             "tandem found Lua's functions in '%s', but is loaded by the Lua "
+             "in '%s': two copies of Lua cannot work on one state",
+             of_api, of_state);
+}
+
 int luaopen_tandem_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"new_promise", new_promise},
                                        {"notes", future_notes},
@@ -302,6 +325,7 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"cpu_count", cpu_count},
                                        {"cwd", cwd},
                                        {"worker_beside", worker_beside},
+                                       {"loaded", loaded_module},
                                        {"getenv", get_environment},
                                        {"is_program", is_program},
                                        {"write_error", write_error},
@@ -316,6 +340,7 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"decode", decode},
                                        {"debug_counts", debug_counts},
                                        {NULL, NULL}};
+  check_one_lua(L, __builtin_return_address(0));
   luaL_checkversion(L);
   lua_settop(L, 0);
   tdml_openerrors(L);

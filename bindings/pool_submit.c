@@ -6,10 +6,12 @@
 #include "pool.h"
 #include "pump.h"
 
+/* Where all are missing an error says so. */
 void tdml_pool_warn(tdml_pool *p) {
   tdm_executor *e = p->executor;
   unsigned missing = tdm_load_relaxed(&e->missing);
-  if (missing == 0 || p->warned != 0) return;
+  if (missing == 0 || missing >= e->settings.max_workers) return;
+  if (p->warned != 0) return;
   p->warned = missing;
   lua_writestringerror("tandem: warning: %s\n",
                        "the system refuses to start more workers; the pool "
@@ -25,6 +27,11 @@ TDML_RAISES static int raise_cause(lua_State *L, tdm_executor *e) {
   __builtin_unreachable();
 }
 
+/* What it is where an executor does not say more. */
+#define NO_THREAD                                                            \
+  "the system gives no thread: the limit on processes (RLIMIT_NPROC) or on " \
+  "memory (RLIMIT_AS) is reached"
+
 static void push_refused(lua_State *L, tdm_executor *e, int err) {
   const char *kind = tdm_error_kind(err), *name = e->settings.name;
   switch (err) {
@@ -34,9 +41,7 @@ static void push_refused(lua_State *L, tdm_executor *e, int err) {
       break;
     case TDM_LIMIT:
       tdml_pusherror(L, kind, "pool '%s' cannot start a worker: %s", name,
-                     e->trouble[0] != '\0' ? e->trouble
-                                           : "a limit of the system was "
-                                             "reached");
+                     e->trouble[0] != '\0' ? e->trouble : NO_THREAD);
       break;
     case TDM_FORKED:
       tdml_pusherror(L, kind,

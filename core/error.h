@@ -8,18 +8,18 @@
 #ifndef TDM_ERROR_H
 #define TDM_ERROR_H
 
-#define TDM_ERRORS(X)                                        \
-  X(NOMEM, "memory", "not enough memory")                    \
-  X(TIMEOUT, "timeout", "ran out of time")                   \
-  X(CLOSED, "closed", "the pool is shut down")               \
-  X(FULL, "full", "the queue is full")                       \
-  X(LIMIT, "limit", "a limit of the system was reached")     \
-  X(ABORTED, "cancelled", "the task was cancelled")          \
-  X(INTR, "interrupted", "a signal interrupted the wait")    \
-  X(BROKEN, "init", "the pool is broken")                    \
-  X(FORKED, "closed", "the pool belongs to another process") \
-  X(ENCODE, "encode", "a value cannot be sent")              \
-  X(DECODE, "decode", "malformed message")                   \
+#define TDM_ERRORS(X)                                                         \
+  X(NOMEM, "memory", "not enough memory")                                     \
+  X(TIMEOUT, "timeout", "ran out of time")                                    \
+  X(CLOSED, "closed", "the pool is shut down")                                \
+  X(FULL, "full", "the queue is full")                                        \
+  X(LIMIT, "limit", "a limit of the system was reached")                      \
+  X(ABORTED, "cancelled", "the task was cancelled")                           \
+  X(INTR, "interrupted", "a signal interrupted the wait")                     \
+  X(BROKEN, "init", "the pool is broken")                                     \
+  X(FORKED, "closed", "the pool belongs to the process that forked this one") \
+  X(ENCODE, "encode", "a value cannot be sent")                               \
+  X(DECODE, "decode", "malformed message")                                    \
   X(LOAD, "load", "the task cannot be loaded")
 
 enum tdm_error_index {

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <unistd.h>
 
+#include "os.h"
 #include "zygote.h"
 
 /* Room for the title, which is written over it. */
@@ -15,16 +16,21 @@ static char argv0[] =
 
 static int is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
+/* Nothing to read, and nowhere to write to where the host has nothing there.
+ * First of all, as the null may lie where the control is to be. */
+static int set_null(posix_spawn_file_actions_t *files, int null) {
+  int err = posix_spawn_file_actions_adddup2(files, null, 0);
+  for (int fd = 1; fd <= 2 && err == 0; fd++)
+    if (!is_open(fd)) err = posix_spawn_file_actions_adddup2(files, null, fd);
+  return err;
+}
+
 /* A host's own descriptors may lack the flag that closes them, hence closefrom;
  * where there is none the program does it first of all. */
-static int set_files(posix_spawn_file_actions_t *files, int control) {
-  int err = posix_spawn_file_actions_adddup2(files, control, TDM_CONTROL_FD);
+static int set_files(posix_spawn_file_actions_t *files, int null, int control) {
+  int err = set_null(files, null);
   if (err == 0)
-    err = posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0);
-  for (int fd = 1; fd <= 2 && err == 0; fd++)
-    if (!is_open(fd))
-      err =
-          posix_spawn_file_actions_addopen(files, fd, "/dev/null", O_WRONLY, 0);
+    err = posix_spawn_file_actions_adddup2(files, control, TDM_CONTROL_FD);
 #if defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 34)
   if (err == 0)
@@ -47,13 +53,12 @@ static int set_attributes(posix_spawnattr_t *attributes) {
 }
 
 static int spawn(const char *program, posix_spawn_file_actions_t *files,
-                 int control, pid_t *pid) {
+                 pid_t *pid) {
   posix_spawnattr_t attributes;
   char *argv[] = {argv0, NULL};
   int err = posix_spawnattr_init(&attributes);
   if (err != 0) return err;
   err = set_attributes(&attributes);
-  if (err == 0) err = set_files(files, control);
   if (err == 0)
     err = posix_spawn(pid, program, files, &attributes, argv, environ);
   posix_spawnattr_destroy(&attributes);
@@ -63,9 +68,14 @@ static int spawn(const char *program, posix_spawn_file_actions_t *files,
 /* Not a fork: the host's memory is neither copied nor seen by the child. */
 int tdm_launch(const char *program, int control, pid_t *pid) {
   posix_spawn_file_actions_t files;
+  int null = tdm_os_null_new();
+  if (null < 0) return errno;
   int err = posix_spawn_file_actions_init(&files);
-  if (err != 0) return err;
-  err = spawn(program, &files, control, pid);
-  posix_spawn_file_actions_destroy(&files);
+  if (err == 0) {
+    err = set_files(&files, null, control);
+    if (err == 0) err = spawn(program, &files, pid);
+    posix_spawn_file_actions_destroy(&files);
+  }
+  close(null);
   return err;
 }

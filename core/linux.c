@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,20 +20,35 @@
 #include "os.h"
 
 /* A host may run with some of 0, 1, 2 closed. What we open must not take their
- * places, where somebody would write to it. */
-static int above_stdio(int fd) {
-  if (fd < 0 || fd > STDERR_FILENO) return fd;
-  int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+ * places, not even for a moment: a thread of the host's may write there. So
+ * they are held meanwhile by something that such a write does no harm to. */
+typedef struct places {
+  int fds[STDERR_FILENO + 1];
+  int n;
+} places;
+
+static void hold_stdio(places *held) {
+  for (held->n = 0; held->n <= STDERR_FILENO; held->n++) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd > STDERR_FILENO) close(fd);
+    if (fd < 0 || fd > STDERR_FILENO) return;
+    held->fds[held->n] = fd;
+  }
+}
+
+static void let_stdio_go(const places *held) {
   int err = errno;
-  close(fd);
+  for (int i = 0; i < held->n; i++) close(held->fds[i]);
   errno = err;
-  return higher;
 }
 
 /* --- memory --- */
 
 int tdm_os_memory_new(const char *label) {
-  int fd = above_stdio(memfd_create(label, MFD_CLOEXEC));
+  places held;
+  hold_stdio(&held);
+  int fd = memfd_create(label, MFD_CLOEXEC);
+  let_stdio_go(&held);
   return fd < 0 ? TDM_LIMIT : fd;
 }
 
@@ -94,7 +110,10 @@ void tdm_os_futex_wake(atomic_uint *word, int shared) {
 /* --- events and channels --- */
 
 int tdm_os_event_new(void) {
-  int fd = above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  places held;
+  hold_stdio(&held);
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  let_stdio_go(&held);
   return fd < 0 ? TDM_LIMIT : fd;
 }
 
@@ -110,19 +129,31 @@ void tdm_os_event_clear(int fd) {
 }
 
 int tdm_os_channel_new(int ends[2]) {
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return TDM_LIMIT;
-  ends[0] = above_stdio(ends[0]);
-  ends[1] = above_stdio(ends[1]);
-  if (ends[0] >= 0 && ends[1] >= 0) return TDM_OK;
-  int err = errno;
-  if (ends[0] >= 0) close(ends[0]);
-  if (ends[1] >= 0) close(ends[1]);
-  errno = err;
-  return TDM_LIMIT;
+  places held;
+  hold_stdio(&held);
+  int err = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+  let_stdio_go(&held);
+  return err == 0 ? TDM_OK : TDM_LIMIT;
 }
 
 /* --- processes --- */
+
+/* Without /dev: a file that is empty and stays so, and sends no SIGPIPE. */
+static int new_empty_file(void) {
+  int fd = memfd_create("null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd >= 0)
+    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK);
+  return fd;
+}
+
+int tdm_os_null_new(void) {
+  places held;
+  hold_stdio(&held);
+  int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (fd < 0) fd = new_empty_file();
+  let_stdio_go(&held);
+  return fd;
+}
 
 /* PR_SET_PDEATHSIG would follow the thread that forked, not its process. */
 void tdm_os_die_with(int fd) {
@@ -158,10 +189,21 @@ int tdm_os_own_folder(char *path, size_t size) {
   Dl_info info;
   char full[PATH_MAX];
   if (dladdr((void *)(uintptr_t)tdm_os_own_folder, &info) == 0) return 0;
-  if (realpath(info.dli_fname, full) == NULL) return 0;
+  /* A host may have shut itself up where the file cannot be seen. */
+  if (realpath(info.dli_fname, full) == NULL &&
+      (info.dli_fname[0] != '/' ||
+       snprintf(full, sizeof full, "%s", info.dli_fname) >= (int)sizeof full))
+    return 0;
   char *slash = strrchr(full, '/');
   if (slash == NULL || (size_t)(slash - full) >= size) return 0;
   *slash = '\0';
   memcpy(path, full, (size_t)(slash - full) + 1);
   return 1;
+}
+
+const char *tdm_os_object_at(const void *address, const void **base) {
+  Dl_info info;
+  if (dladdr(address, &info) == 0) return NULL;
+  *base = info.dli_fbase;
+  return info.dli_fname;
 }

@@ -70,6 +70,10 @@ int tdm_os_channel_new(int ends[2]);
  * whatever it does then. */
 void tdm_os_die_with(int fd);
 
+/* A descriptor that gives nothing and takes nothing, for a worker's 0, 1 or 2.
+ * The caller closes it. Negative: see errno. */
+int tdm_os_null_new(void);
+
 /* Sends a signal to one thread of a process. */
 void tdm_os_signal_thread(int pid, int tid, int signal);
 
@@ -84,5 +88,10 @@ void tdm_os_set_title(char *argv0, size_t size, const char *name,
 /* The folder that this very code was loaded from, absolute, without a slash at
  * the end. False where it cannot be told. */
 int tdm_os_own_folder(char *path, size_t size);
+
+/* The file of the program or library that the address lies in, and where it
+ * begins in memory; NULL where that cannot be told. The text is the dynamic
+ * linker's and lives as long as the library is loaded. */
+const char *tdm_os_object_at(const void *address, const void **base);
 
 #endif

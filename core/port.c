@@ -21,9 +21,17 @@ tdm_port *tdm_port_new(void) {
   return p;
 }
 
+/* One that was watched, and that nobody has asked for since it was settled. */
+static void drop_what_it_holds(tdm_task *t, void *arg) {
+  (void)arg;
+  if (t->marks & TDM_REPORTED) tdm_mem_free(t->next);
+  tdm_payload_fini(&t->payload);
+}
+
 void tdm_port_free(tdm_port *p) {
   tdm_port_drain(p);
   if (p->away != 0) return;
+  tdm_slab_each(&p->slab, drop_what_it_holds, NULL);
   int fd = tdm_load_relaxed(&p->fd);
   if (fd >= 0) close(fd);
   if (p->bell_memory >= 0) {

@@ -475,6 +475,7 @@ static int threads_submit(tdm_executor *e, tdm_task *t, size_t backlog,
     try_again_at_once(p);
     int err = start_member(p);
     if (err != TDM_OK) return err;
+    tdm_store_relaxed(&e->missing, 0); /* whatever was before */
   }
   tdm_threads_put(p, t);
   *woke = tdm_threads_call(p, backlog) || is_first;

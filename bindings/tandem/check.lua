@@ -10,7 +10,7 @@ local mtype = math.type
 
 -- Our own files, as a prefix of what debug.getinfo calls their source. A host
 -- may have no debug library, and forbid the mention of globals it has not.
-local getinfo = (package.loaded.debug or {}).getinfo
+local getinfo = (core.loaded("debug") or {}).getinfo
 local here = getinfo and getinfo(1, "S").source:match("^(.*)check%.lua$")
 
 --- Where outside of tandem we were called from: "file:line: ", or "".

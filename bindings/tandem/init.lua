@@ -10,7 +10,17 @@
 -- Threads run Lua truly in parallel (there is no GIL), so they serve
 -- CPU-bound work as well as IO-bound work.
 -- @module tandem
-local core = require "tandem.core"
+
+-- Our C module takes Lua's functions from the program that loads it.
+local REMEDY = "\nThis program keeps its Lua from C modules. Where that is in "
+  .. "the program itself, link it with -rdynamic; where a library brought it, "
+  .. "call package.loadlib(\"liblua5.4.so.0\", \"*\") before."
+
+local found, core = pcall(require, "tandem.core")
+if not found then
+  local is_hidden = tostring(core):find("undefined symbol: lua", 1, true)
+  error(is_hidden and core .. REMEDY or core, 0)
+end
 
 -- What require says of where it has found this file.
 local _, own_path = ...

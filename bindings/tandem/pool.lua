@@ -8,6 +8,8 @@ local search = require "tandem.search"
 local pools = {}
 local methods = core.pool_methods
 local kinds = check.kinds
+-- A host may forbid the mention of globals that it has taken away.
+local package = core.loaded("package") or {}
 
 -- How long an idle worker looks for work before it sleeps.
 local AUTO_SPIN = 50e-6

@@ -134,6 +134,21 @@ static void watched_come_ready_in_order(void) {
   tdm_port_free(p);
 }
 
+/* As when a state ends: its result, which is large, goes with the port. */
+static void watched_and_never_asked_for(void) {
+  static const char bytes[1000];
+  tdm_port *p = new_port();
+  tdm_task *t = send(p);
+  tdm_port_watch(t);
+  CHECK_INT(tdm_payload_copy(&t->payload, bytes, sizeof bytes), TDM_OK);
+  tdm_port_deliver(t);
+  CHECK_INT(tdm_port_drain(p), 1);
+  tdm_port_release(t);
+  CHECK_INT(p->slab.live, 1);
+  tdm_port_free(p);
+  CHECK_INT(tdm_mem_live(), 0);
+}
+
 static void settled_without_an_executor(void) {
   tdm_port *p = new_port();
   tdm_task *t = tdm_port_new_task(p);
@@ -314,9 +329,9 @@ static void without_memory(void) {
 TESTS(TEST(fresh_task), TEST(released_before_it_came_back),
       TEST(released_after_it_came_back), TEST(payload_goes_with_the_task),
       TEST(not_freed_while_a_task_is_away), TEST(unsent_is_not_away),
-      TEST(watched_come_ready_in_order), TEST(settled_without_an_executor),
-      TEST(cancelled_while_away), TEST(wait_returns_when_something_is_there),
-      TEST(a_nudge_is_not_lost), TEST(race_by_target), TEST(race_last_of_many),
-      TEST(race_by_count), TEST(descriptor_tells_of_tasks),
-      TEST(descriptor_tells_of_ready_ones), TEST(without_descriptors),
-      TEST(without_memory))
+      TEST(watched_come_ready_in_order), TEST(watched_and_never_asked_for),
+      TEST(settled_without_an_executor), TEST(cancelled_while_away),
+      TEST(wait_returns_when_something_is_there), TEST(a_nudge_is_not_lost),
+      TEST(race_by_target), TEST(race_last_of_many), TEST(race_by_count),
+      TEST(descriptor_tells_of_tasks), TEST(descriptor_tells_of_ready_ones),
+      TEST(without_descriptors), TEST(without_memory))
