@@ -12,14 +12,6 @@
 
 /* --- life ----------------------------------------------------------------- */
 
-static void free_funcs(tdm_func *f) {
-  while (f != NULL) {
-    tdm_func *next = f->next;
-    tdm_func_free(f);
-    f = next;
-  }
-}
-
 void tdml_client_retain(tdml_client *c) { c->handles++; }
 
 void tdml_client_release(tdml_client *c) {
@@ -32,7 +24,7 @@ void tdml_client_release(tdml_client *c) {
     tdm_nest_leave(c->nest, c->funcs);
   } else if (c->abandoned == 0) {
     if (c->port != NULL) tdm_port_free(c->port);
-    free_funcs(c->funcs);
+    tdm_funcs_release(&c->funcs);
   }
   tdm_mem_free(c);
 }

@@ -30,7 +30,7 @@ typedef struct tdml_client {
   tdm_buf buf;           /* where arguments are encoded */
   tdm_buf chunk;         /* where a chunk is put together, see mapping.c */
   int packing;           /* an item of it is being encoded */
-  tdm_func *funcs;       /* all that were ever submitted */
+  tdm_funcs funcs;       /* all that were ever submitted */
   tdm_ctl *ctl;          /* in a worker: that worker's; else NULL */
   struct tdm_nest *nest; /* in a worker, once its pool was asked for */
   lua_Integer last_pool; /* its number */

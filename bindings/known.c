@@ -67,11 +67,11 @@ static const char *push_label(lua_State *L, int idx) {
 
 static tdm_func *new_func(lua_State *L, tdml_client *c, enum tdm_func_form form,
                           const char *spec, size_t size, const char *label) {
-  tdm_func *f = tdm_func_new(form, spec, size, label);
+  tdm_func *f = tdm_func_get(form, spec, size, label);
   if (f == NULL) tdml_nomem(L);
-  f->next = c->funcs;
-  c->funcs = f;
-  return f;
+  if (tdm_funcs_add(&c->funcs, f) == TDM_OK) return f;
+  tdm_func_release(f);
+  tdml_nomem(L);
 }
 
 static tdm_func *know_name(lua_State *L, tdml_client *c, const origin *o) {

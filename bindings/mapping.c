@@ -1,5 +1,6 @@
 #include "mapping.h"
 
+#include "../core/shared.h"
 #include "chunk.h"
 #include "failure.h"
 #include "future.h"
@@ -308,15 +309,17 @@ static int pack_range(lua_State *L) {
 /* pack_begin(pool, [combine, no_task]): a new chunk; before the items of a
  * reduce goes the function that combines */
 static int pack_begin(lua_State *L) {
-  tdml_client *c = tdml_checkpool(L, 1)->client;
+  tdml_pool *p = tdml_checkpool(L, 1);
+  tdml_client *c = p->client;
   tdm_buf *b = &c->chunk;
   if (c->packing) return luaL_error(L, "a __tandem_pack cannot use map");
-  tdm_buf_use_heap(b, tdml_checkpool(L, 1)->executor->heap);
+  tdm_buf_use_heap(b, p->executor->heap);
   if (lua_isnoneornil(L, 2)) {
     b->n = 0;
     return 0;
   }
   tdm_func *f = tdml_checktask(L, c, 2, 2, "reduce");
+  if (tdm_shared_adopt(p->executor, f) != TDM_OK) return tdml_nomem(L);
   tdml_combiner head = {.form = (uint8_t)f->form,
                         .no_task = (uint8_t)lua_toboolean(L, 3),
                         .id = f->id,
@@ -332,6 +335,13 @@ static int know_task(lua_State *L) {
   tdml_checktask(L, tdml_client_of(L), 1, (int)lua_tointeger(L, 2),
                  lua_tostring(L, 3));
   return 0;
+}
+
+/* task_hash(task) -> integer: the same for the same task, in every state */
+static int task_hash(lua_State *L) {
+  const tdm_func *f = tdml_checktask(L, tdml_client_of(L), 1, 1, "task_hash");
+  lua_pushinteger(L, (lua_Integer)f->hash);
+  return 1;
 }
 
 /* check_task(task, arg, where) -> nil, or what is wrong: the message of an
@@ -368,6 +378,7 @@ void tdml_open_mapping(lua_State *L, tdml_client *c) {
                                        {"pack_items", pack_items},
                                        {"pack_range", pack_range},
                                        {"check_task", check_task},
+                                       {"task_hash", task_hash},
                                        {"took", took},
                                        {NULL, NULL}};
   static const luaL_Reg meta[] = {

@@ -1,6 +1,7 @@
 #include "pool.h"
 
 #include "../core/nest.h"
+#include "../core/shared.h"
 #include "future.h"
 #include "pump.h"
 
@@ -10,6 +11,12 @@ tdml_pool *tdml_checkpool(lua_State *L, int idx) {
   if (p == NULL) tdml_bad_object(L, idx, "pool");
   if (p->executor == NULL) luaL_argerror(L, idx, "the pool is collected");
   return p;
+}
+
+unsigned tdml_pool_width(const tdml_pool *p) {
+  tdm_executor *e = p->executor;
+  return tdm_shared_is_guest(e) ? tdm_shared_max_workers(e)
+                                : tdm_nest_max_workers(e);
 }
 
 /* --- the pool itself --- */
@@ -146,7 +153,7 @@ static int pool_describe(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
   lua_pushstring(L, p->executor->ops->kind);
   lua_pushstring(L, p->executor->settings.name);
-  lua_pushinteger(L, p->executor->settings.max_workers);
+  lua_pushinteger(L, tdml_pool_width(p));
   return 3;
 }
 
@@ -164,7 +171,7 @@ static int pool_tostring(lua_State *L) {
     return 1;
   }
   tdm_executor *e = p->executor;
-  int workers = (int)e->settings.max_workers;
+  int workers = (int)tdml_pool_width(p);
   lua_pushfstring(L, "tandem.Pool: %s '%s', %d worker%s%s", e->ops->kind,
                   e->settings.name, workers, workers == 1 ? "" : "s",
                   e->closed ? ", shut down" : "");
@@ -247,6 +254,7 @@ void tdml_open_pool(lua_State *L, tdml_client *c) {
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"submit_with", tdml_pool_submit_with},
                                        {"submit_chunk", tdml_pool_submit_chunk},
+                                       {"submit_bytes", tdml_pool_submit_bytes},
                                        {"and_then", tdml_pool_then},
                                        {"pool_of", tdml_pool_of},
                                        {"pool_around", tdml_pool_around},

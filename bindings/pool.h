@@ -26,6 +26,9 @@ typedef struct tdml_pool {
 /* The pool at idx; an argument error if it is none. */
 tdml_pool *tdml_checkpool(lua_State *L, int idx);
 
+/* How many workers it may have, as it is now. */
+unsigned tdml_pool_width(const tdml_pool *p);
+
 /* What a view asks for beyond the task. */
 typedef struct tdml_wish {
   int32_t priority;
@@ -58,6 +61,10 @@ int tdml_pool_call(lua_State *L);
 int tdml_pool_submit_with(lua_State *L);
 int tdml_pool_submit_chunk(lua_State *L);
 
+/* submit_bytes(pool, task, bytes, size) -> future, for C: the arguments are a
+ * message, at an address that is a light userdata. */
+int tdml_pool_submit_bytes(lua_State *L);
+
 /* Warns once, on stderr, where workers could not be started. */
 void tdml_pool_warn(tdml_pool *p);
 
@@ -72,7 +79,8 @@ int tdml_pool_around(lua_State *L);
  * it may do that. */
 void tdml_check_maker(lua_State *L, const tdml_pool *p, const char *where);
 
-/* pool_new.c: new_pool(kind, settings) -> pool. */
+/* pool_new.c: new_pool(kind, settings) -> pool; and the note of a shared pool
+ * that was there before. */
 int tdml_pool_new(lua_State *L);
 
 /* Fills in the metatable, and adds to the table on top the functions that

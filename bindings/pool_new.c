@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../core/mem.h"
+#include "../core/shared.h"
 #include "known.h"
 #include "pool.h"
 #include "runner.h"
@@ -57,7 +58,8 @@ static int push_recipe_values(lua_State *L, tdml_client *c, int idx) {
     lua_pushlstring(L, f->spec, f->size);
   }
   lua_getfield(L, idx, "initargs");
-  return 6;
+  lua_getfield(L, idx, "openers");
+  return 7;
 }
 
 static tdml_recipe *new_recipe(lua_State *L, tdml_client *c, int idx,
@@ -101,10 +103,7 @@ static void get_settings(lua_State *L, int idx, tdm_settings *s) {
   if (program != NULL) snprintf(s->program, sizeof s->program, "%s", program);
 }
 
-typedef int (*maker)(const tdm_settings *s, const tdm_runner *r, void *recipe,
-                     tdm_port *port, tdm_executor **out);
-
-static maker get_maker(const char *kind) {
+static tdm_executor_maker get_maker(const char *kind) {
   if (strcmp(kind, "serial") == 0) return tdm_serial_new;
   return strcmp(kind, "process") == 0 ? tdm_procs_new : tdm_threads_new;
 }
@@ -115,13 +114,30 @@ static enum tdml_on_full get_on_full(lua_State *L, int idx) {
   return strcmp(s, "caller") == 0 ? TDML_CALLER : TDML_BLOCK;
 }
 
-/* new_pool(kind, settings) -> pool; see bindings/tandem/pool.lua */
+/* A pool of its own, or with a place in one that others use: then *found tells
+ * whether there was one. */
+static int make(lua_State *L, const tdm_settings *s, tdml_recipe *recipe,
+                tdm_port *port, tdm_executor **out, int *found) {
+  tdm_shared_wish wish = {.kind = lua_tostring(L, 1),
+                          .settings = s,
+                          .runner = &tdml_runner,
+                          .note = get_string(L, 2, "note"),
+                          .linger = get_nanoseconds(L, 2, "linger"),
+                          .make = get_maker(lua_tostring(L, 1))};
+  *found = 0;
+  if (wish.note == NULL) return wish.make(s, &tdml_runner, recipe, port, out);
+  return tdm_shared_join(&wish, recipe, port, out, found);
+}
+
+/* new_pool(kind, settings) -> pool, and the note of the shared pool that was
+ * found; see bindings/tandem/pool.lua */
 int tdml_pool_new(lua_State *L) {
   tdml_client *c = tdml_client_of(L);
-  maker make = get_maker(luaL_checkstring(L, 1));
+  luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   tdm_settings settings;
+  int found;
   get_settings(L, 2, &settings);
   tdml_pool *p = lua_newuserdatauv(L, sizeof *p, 0);
   *p = (tdml_pool){.exit_timeout = get_nanoseconds(L, 2, "exit_timeout"),
@@ -136,15 +152,15 @@ int tdml_pool_new(lua_State *L) {
   p->number = ++c->last_pool;
   tdml_recipe *recipe = new_recipe(L, c, 2, p->mode);
   settings.recipe_size = sizeof *recipe + recipe->size;
-  int err = make(&settings, &tdml_runner, recipe, port, &p->executor);
-  if (err != TDM_OK) {
-    tdm_mem_free(recipe);
-    return tdml_raise(L, err);
-  }
+  int err = make(L, &settings, recipe, port, &p->executor, &found);
+  if (err != TDM_OK || found) tdm_mem_free(recipe);
+  if (err != TDM_OK) return tdml_raise(L, err);
   c->pools++;
   lua_getiuservalue(L, lua_upvalueindex(1), 4);
   lua_pushvalue(L, -2);
   lua_rawseti(L, -2, p->number);
   lua_pop(L, 1);
-  return 1;
+  if (!found) return 1;
+  lua_pushstring(L, tdm_shared_note(p->executor));
+  return 2;
 }

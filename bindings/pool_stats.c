@@ -52,8 +52,8 @@ int tdml_pool_stats(lua_State *L) {
   uint64_t taken = y->taken, done = y->done, failed = y->failed;
   uint64_t stopped = y->stopped, ended = done + failed + stopped;
   if (taken < ended) taken = ended; /* read at different moments */
-  uint64_t submitted = tdm_load_relaxed(&e->submitted) + y->submitted;
-  uint64_t cancelled = tdm_load_relaxed(&e->cancelled) + y->withdrawn;
+  uint64_t submitted = tdm_load_relaxed(&e->pool->submitted) + y->submitted;
+  uint64_t cancelled = tdm_load_relaxed(&e->pool->cancelled) + y->withdrawn;
   uint64_t begun = taken + cancelled;
   lua_createtable(L, 0, 19);
   set_count(L, "submitted", submitted);
@@ -65,8 +65,8 @@ int tdml_pool_stats(lua_State *L) {
   set_count(L, "bytes_in", y->bytes_in);
   set_count(L, "bytes_out", y->bytes_out);
   set_count(L, "restarts", y->restarts);
-  set_count(L, "max_workers", tdm_nest_max_workers(p->executor));
-  set_count(L, "lost", e->ops->lost != NULL ? e->ops->lost(e) : 0);
+  set_count(L, "max_workers", tdml_pool_width(p));
+  set_count(L, "lost", e->pool->ops->lost ? e->pool->ops->lost(e->pool) : 0);
   lua_pushnumber(L, (lua_Number)y->cpu * 1e-9);
   lua_setfield(L, -2, "cpu");
   lua_pushnumber(L, (lua_Number)(tdm_clock_now() - e->made) * 1e-9);

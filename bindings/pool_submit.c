@@ -9,8 +9,8 @@
 /* Where all are missing an error says so. */
 void tdml_pool_warn(tdml_pool *p) {
   tdm_executor *e = p->executor;
-  unsigned missing = tdm_load_relaxed(&e->missing);
-  if (missing == 0 || missing >= e->settings.max_workers) return;
+  unsigned missing = tdm_load_relaxed(&e->pool->missing);
+  if (missing == 0 || missing >= tdml_pool_width(p)) return;
   if (p->warned != 0) return;
   p->warned = missing;
   lua_writestringerror("tandem: warning: %s\n",
@@ -21,7 +21,7 @@ void tdml_pool_warn(tdml_pool *p) {
 /* The cause of a broken pool, as an error of its own for each who asks. */
 TDML_RAISES static int raise_cause(lua_State *L, tdm_executor *e) {
   tdm_task t = {.func = NULL};
-  tdml_push_failure(L, &t, e->cause.p, e->cause.n);
+  tdml_push_failure(L, &t, e->pool->cause.p, e->pool->cause.n);
   lua_pop(L, 1);
   lua_error(L);
   __builtin_unreachable();
@@ -40,8 +40,9 @@ static void push_refused(lua_State *L, tdm_executor *e, int err) {
                      name, e->settings.queue_limit);
       break;
     case TDM_LIMIT:
-      tdml_pusherror(L, kind, "pool '%s' cannot start a worker: %s", name,
-                     e->trouble[0] != '\0' ? e->trouble : NO_THREAD);
+      tdml_pusherror(
+          L, kind, "pool '%s' cannot start a worker: %s", name,
+          e->pool->trouble[0] != '\0' ? e->pool->trouble : NO_THREAD);
       break;
     case TDM_FORKED:
       tdml_pusherror(L, kind,
@@ -224,6 +225,18 @@ int tdml_pool_submit_with(lua_State *L) {
   tdml_pool_fill(L, p, f, &wish, 6, "submit");
   send(L, 1, future);
   lua_settop(L, future);
+  return 1;
+}
+
+int tdml_pool_submit_bytes(lua_State *L) {
+  tdml_pool *p = tdml_checkpool(L, 1);
+  tdm_func *func = tdml_checktask(L, p->client, 2, 1, "submit");
+  size_t n = (size_t)luaL_checkinteger(L, 4);
+  tdm_task *t = give_task(L, p, tdml_future_push(L, p->client), func);
+  if (p->timeout > 0) set_limit(L, p, t, p->timeout);
+  if (tdm_payload_copy(&t->payload, lua_touserdata(L, 3), n) != TDM_OK)
+    return tdml_nomem(L);
+  send(L, 1, 5);
   return 1;
 }
 

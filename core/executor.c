@@ -18,6 +18,7 @@ void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
   e->settings = *s;
   e->runner = r;
   e->port = port;
+  e->pool = e;
   e->fork_generation = tdm_fork_generation();
   e->made = tdm_clock_now();
 }
@@ -27,7 +28,7 @@ void tdm_executor_init(tdm_executor *e, const tdm_executor_ops *ops,
 static int refusal(tdm_executor *e) {
   if (tdm_executor_is_foreign(e)) return TDM_FORKED;
   if (e->closed) return TDM_CLOSED;
-  if (tdm_load_acquire(&e->broken)) return TDM_BROKEN;
+  if (tdm_load_acquire(&e->pool->broken)) return TDM_BROKEN;
   return TDM_OK;
 }
 
@@ -35,31 +36,53 @@ static int is_full(tdm_executor *e) {
   size_t limit = e->settings.queue_limit;
   if (limit == 0) return 0;
   if (e->ops->pending != NULL) return e->ops->pending(e, limit) >= limit;
-  return tdm_load_total(&e->queued) >= limit;
+  return tdm_load_total(&e->pool->queued) >= limit;
+}
+
+/* Several states count at the pool that they share. */
+static void count(tdm_executor *e, _Atomic(uint64_t) *n, uint32_t items) {
+  if (e->pool == e)
+    tdm_bump(n, items);
+  else
+    tdm_add_total(n, (uint64_t)items);
 }
 
 static void note_submitted(tdm_executor *e, uint32_t items) {
-  tdm_bump(&e->submitted, items);
+  count(e, &e->pool->submitted, items);
   if (e->account != NULL) tdm_bump(&e->account->submitted, items);
+}
+
+/* One more is pending, or one less. */
+static void count_in(tdm_executor *e) {
+  if (e->settings.queue_limit != 0) tdm_add_total(&e->pool->queued, (size_t)1);
+}
+
+static void count_out(tdm_executor *e) {
+  if (e->settings.queue_limit != 0) tdm_sub_total(&e->pool->queued, (size_t)1);
+}
+
+static int open(tdm_executor *e, tdm_task *t) {
+  return e->ops->open != NULL ? e->ops->open(e, t) : TDM_OK;
 }
 
 int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
   int err = refusal(e);
+  if (err == TDM_OK && is_full(e)) err = TDM_FULL;
+  if (err == TDM_OK) err = open(e, t);
   if (err != TDM_OK) return err;
-  if (is_full(e)) return TDM_FULL;
   t->executor = e;
   t->bytes_in = t->payload.n;
   t->queued = tdm_clock_now();
   uint32_t items = t->items;
   tdm_port_sent(t);
-  if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
+  count_in(e);
   tdm_port *port = tdm_port_of(t);
   err = e->ops->submit(e, t, port->away, &port->submit_woke);
   if (err == TDM_OK) {
     note_submitted(e, items);
     return TDM_OK;
   }
-  if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
+  count_out(e);
   tdm_port_unsent(t);
   t->executor = NULL;
   return err;
@@ -67,7 +90,7 @@ int tdm_executor_submit(tdm_executor *e, tdm_task *t) {
 
 int tdm_executor_reserve(tdm_executor *e, tdm_task *t) {
   int err = refusal(e);
-  if (err == TDM_OK && e->ops->open != NULL) err = e->ops->open(e);
+  if (err == TDM_OK) err = open(e, t);
   if (err != TDM_OK) return err;
   t->executor = e;
   t->queued = tdm_clock_now();
@@ -95,11 +118,13 @@ void tdm_executor_unreserve(tdm_executor *e) {
 }
 
 static tdm_worker *caller_of(tdm_executor *e) {
-  if (e->caller != NULL) return e->caller;
-  tdm_worker *w = tdm_mem_new(sizeof *w);
+  tdm_worker *w = tdm_load_relaxed(&e->caller);
+  if (w != NULL) return w;
+  w = tdm_mem_new(sizeof *w);
   if (w == NULL) return NULL;
   tdm_worker_init(w, e->runner, 0, e->ops->kind, e->settings.name);
-  return e->caller = w;
+  tdm_store_release(&e->caller, w);
+  return w;
 }
 
 int tdm_executor_run_here(tdm_executor *e, tdm_task *t) {
@@ -112,33 +137,44 @@ int tdm_executor_run_here(tdm_executor *e, tdm_task *t) {
   t->queued = tdm_clock_now();
   note_submitted(e, t->items);
   tdm_port_sent(t);
-  if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
-  tdm_executor_prepare(e, w, t);
+  count_in(e);
+  tdm_executor_prepare(e->pool, w, t);
   tdm_time now = tdm_clock_now();
-  tdm_executor_run(e, w, t, &now);
+  tdm_executor_run(e->pool, w, t, &now);
   tdm_port_deliver(t);
   if (w->nest != NULL) tdm_nest_run_all(w->nest);
   return TDM_OK;
 }
 
 void tdm_executor_note_cancelled(tdm_executor *e, uint32_t items) {
-  tdm_bump(&e->cancelled, items);
+  count(e, &e->pool->cancelled, items);
   if (e->account != NULL) tdm_bump(&e->account->withdrawn, items);
 }
 
+/* It is no longer out before its port has it. Who waits for the last one of a
+ * closed executor may have taken it in already, and wait for nothing more. */
 int tdm_executor_deliver(tdm_executor *e, tdm_task *t) {
   if (tdm_port_of(t) == e->port) return tdm_port_deliver(t);
-  tdm_executor *nest = t->executor;
-  tdm_add_total(&nest->visitors, 1);
+  tdm_executor *own = t->executor;
+  tdm_add_total(&own->visitors, 1);
+  int is_last = own->pool == e && tdm_sub_total(&own->out, (size_t)1) == 1;
   int was_empty = tdm_port_deliver(t);
-  tdm_sub_total(&nest->visitors, 1);
+  if (is_last && tdm_load_total(&own->closing)) tdm_port_nudge(own->port);
+  tdm_sub_total(&own->visitors, 1);
   return was_empty;
+}
+
+void tdm_executor_stir(tdm_executor *e) {
+  if (e->stir != NULL)
+    e->stir(e->stir_arg);
+  else
+    tdm_port_nudge(e->port);
 }
 
 /* What tasks submitted counts as the pool's. Where a nest has none here, its
  * own worker's account has it, and nobody else settles such tasks. */
 void tdm_executor_note_failed_before(tdm_executor *e, uint32_t items) {
-  tdm_executor *pool = tdm_nest_pool(e);
+  tdm_executor *pool = tdm_nest_pool(e)->pool;
   if (pool->account == NULL) {
     tdm_add_total(&pool->failed_before, (uint64_t)items);
     return;
@@ -147,8 +183,19 @@ void tdm_executor_note_failed_before(tdm_executor *e, uint32_t items) {
   tdm_bump(&pool->account->failed, items);
 }
 
+void tdm_executor_fail_before(tdm_task *t, const void *why, size_t n) {
+  t->started = t->finished = tdm_clock_now();
+  t->cpu = 0;
+  if (tdm_payload_copy(&t->payload, why, n) != TDM_OK)
+    tdm_payload_fini(&t->payload);
+  t->bytes_out = t->payload.n;
+  tdm_executor_note_failed_before(t->executor, t->items);
+  /* Last: from then on others may look. */
+  tdm_store_total(&t->state, (uint8_t)TDM_FAILED);
+}
+
 void tdm_executor_note_cancelled_before(tdm_executor *e, uint32_t items) {
-  tdm_executor *pool = tdm_nest_pool(e);
+  tdm_executor *pool = tdm_nest_pool(e)->pool;
   if (pool->account == NULL) {
     tdm_add_total(&pool->cancelled_before, (uint64_t)items);
     return;
@@ -160,7 +207,7 @@ void tdm_executor_note_cancelled_before(tdm_executor *e, uint32_t items) {
 static void note_cancelled(tdm_executor *e, tdm_task *t) {
   tdm_executor_note_cancelled(e, t->items);
   tdm_payload_fini(&t->payload);
-  if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
+  count_out(e);
 }
 
 /* Of a task that is settled, `executor` is no longer what it says. */
@@ -262,7 +309,7 @@ static int try_cancel_orphan(tdm_executor *e, tdm_task *t) {
   if (!tdm_task_try_cancel(t)) return 0;
   tdm_payload_fini(&t->payload);
   tdm_executor_note_cancelled_before(e, t->items);
-  if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
+  count_out(e);
   return 1;
 }
 
@@ -317,12 +364,14 @@ int tdm_executor_is_foreign(const tdm_executor *e) {
 void tdm_executor_free(tdm_executor *e) {
   const tdm_runner *runner = e->runner;
   void *recipe = e->recipe;
-  if (e->caller != NULL) tdm_worker_fini(e->caller);
-  tdm_mem_free(e->caller);
+  tdm_worker *caller = tdm_load_relaxed(&e->caller);
+  if (e->ops->leave != NULL) e->ops->leave(e);
+  if (caller != NULL) tdm_worker_fini(caller);
+  tdm_mem_free(caller);
   tdm_buf_fini(&e->cause);
   e->ops->free(e);
   /* Only now: a virtual machine may read its recipe to the last. */
-  runner->release(recipe);
+  if (recipe != NULL) runner->release(recipe);
 }
 
 void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
@@ -330,7 +379,8 @@ void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
   tdm_bump(&sum->taken, tdm_load_relaxed(&e->failed_before));
   tdm_bump(&sum->stopped, tdm_load_relaxed(&e->cancelled_before));
   tdm_bump(&sum->taken, tdm_load_relaxed(&e->cancelled_before));
-  if (e->caller != NULL) tdm_tally_merge(sum, &e->caller->tally);
+  tdm_worker *caller = tdm_load_acquire(&e->caller);
+  if (caller != NULL) tdm_tally_merge(sum, &caller->tally);
   if (!tdm_executor_is_foreign(e)) e->ops->tally(e, sum);
 }
 
@@ -373,13 +423,13 @@ int tdm_executor_prepare(tdm_executor *e, tdm_worker *w, tdm_task *t) {
   return err == TDM_BROKEN ? TDM_OK : err;
 }
 
-static int claim(tdm_executor *e, tdm_task *t) {
+int tdm_executor_claim(tdm_executor *e, tdm_task *t) {
   /* From a nest it comes claimed. */
   if (tdm_load_relaxed(&t->state) == TDM_RUNNING) return 1;
   if (!tdm_task_claim(t)) return 0;
   if (e->settings.queue_limit != 0) {
-    tdm_sub_total(&e->queued, (size_t)1);
-    tdm_port_nudge(e->port);
+    count_out(e);
+    tdm_executor_stir(e);
   }
   return 1;
 }
@@ -387,7 +437,7 @@ static int claim(tdm_executor *e, tdm_task *t) {
 int tdm_executor_run(tdm_executor *e, tdm_worker *w, tdm_task *t,
                      tdm_time *now) {
   static const tdm_buf out_of_memory;
-  if (!claim(e, t)) return 0;
+  if (!tdm_executor_claim(e, t)) return 0;
   heed_interrupt(e, w);
   if (tdm_load_acquire(&e->broken))
     tdm_worker_refuse(w, t, &e->cause);

@@ -8,10 +8,12 @@
  * Owns:    its recipe, its workers, and the tasks between submit and deliver.
  * Threads: the thread of the port that it was made for. Workers: prepare, run,
  *          break, deliver, note_…_before; and `ops->submit` of another pool,
- * for continuations, as its visitors (then.h). Locks:   CREW and QUEUE of its
- * own, never while calling out. Blocks:  where a kind's `submit` runs the task
- * itself (serial); close and free, until visitors are gone. Waiting is done on
- * the port.
+ *          for continuations, as its visitors (then.h). Where several states
+ *          share its workers, each has an executor of its own before it, whose
+ *          port is its own: see shared.h.
+ * Locks:   CREW and QUEUE of its own, never while calling out.
+ * Blocks:  where a kind's `submit` runs the task itself (serial); close and
+ *          free, until visitors are gone. Waiting is done on the port.
  */
 #ifndef TDM_EXECUTOR_H
 #define TDM_EXECUTOR_H
@@ -45,14 +47,13 @@ typedef struct tdm_executor_ops {
   /* Tasks are run inside `submit`, by the port's thread alone. */
   int is_inline;
 
-  /* Takes over the task; any thread, where not inline. On an error it was not
-   * taken. `backlog`: how many tasks are about, as far as is known. *woke: a
-   * worker had to be woken for it. */
+  /* Takes over the task, after `open`; any thread, where not inline. On an
+   * error it was not taken. `backlog`: how many tasks are about, as far as is
+   * known. *woke: a worker had to be woken for it. */
   int (*submit)(tdm_executor *e, tdm_task *t, size_t backlog, int *woke);
 
-  /* Makes what is needed before the first task can be submitted. NULL: nothing
-   * is. */
-  int (*open)(tdm_executor *e);
+  /* Makes what is needed before the task can be submitted. NULL: nothing is. */
+  int (*open)(tdm_executor *e, tdm_task *t);
 
   /* Takes out all tasks that no worker has taken: a list linked by `next`. */
   tdm_task *(*recall)(tdm_executor *e);
@@ -71,6 +72,9 @@ typedef struct tdm_executor_ops {
 
   /* Have all workers ended? Then nothing is away but what is on its way. */
   int (*is_over)(tdm_executor *e);
+
+  /* It is about to be freed. NULL: nobody need know. */
+  void (*leave)(tdm_executor *e);
 
   /* Frees it; only when it is over. Blocks for the threads' last steps. */
   void (*free)(tdm_executor *e);
@@ -117,6 +121,10 @@ typedef struct tdm_executor_ops {
   /* Something waits for the task's end: it shall be heard of without the
    * port's thread. */
   void (*expect_then)(tdm_executor *e, tdm_task *t);
+
+  /* So many more sleep where the workers cannot wake them: somebody of this
+   * process shall take in what is finished. Any thread. */
+  void (*listen)(tdm_executor *e, int more);
 } tdm_executor_ops;
 
 struct tdm_executor {
@@ -125,17 +133,26 @@ struct tdm_executor {
   const tdm_runner *runner;
   void *recipe;
   tdm_port *port;
+  /* Whose workers run its tasks: itself; or it is shared. */
+  tdm_executor *pool;
+  /* Wakes all that may wait for something of it. NULL: the port's thread. */
+  void (*stir)(void *arg);
+  void *stir_arg;
   unsigned fork_generation;
   tdm_time made;
   /* of the port's thread */
   int closed;      /* it takes no more tasks */
   size_t reserved; /* tasks that may yet come: see then.h */
-  _Atomic(uint64_t) submitted, cancelled; /* items */
-  tdm_tally *account; /* where they are counted besides, or NULL */
-  tdm_worker *caller; /* runs what a full queue hands back */
+  _Atomic(uint64_t) submitted, cancelled; /* items; counted at the pool */
+  tdm_tally *account;           /* where they are counted besides, or NULL */
+  _Atomic(tdm_worker *) caller; /* runs what a full queue hands back */
   /* of all */
   atomic_int closing;  /* closed, and nothing is reserved */
   atomic_int visitors; /* threads of others that are handing on a task */
+  atomic_size_t out;   /* tasks that `pool` has, where that is another */
+  /* Workers that were given up and may yet read the function of one of its
+   * tasks. */
+  atomic_uint haunting;
   _Atomic(uint64_t) failed_before, cancelled_before; /* items; see then.h */
   atomic_int interrupting;
   _Atomic(tdm_time) stop_at; /* since then: what still runs is stopped */
@@ -212,13 +229,20 @@ void tdm_executor_free(tdm_executor *e);
 /* Adds up what was done. */
 void tdm_executor_tally(tdm_executor *e, tdm_tally *sum);
 
+/* Wakes who waits for room in the queue, or for who has died. Any thread. */
+void tdm_executor_stir(tdm_executor *e);
+
 /* So many items were cancelled before they began. The port's thread. */
 void tdm_executor_note_cancelled(tdm_executor *e, uint32_t items);
 
-/* The task goes home, as by tdm_port_deliver; also one of another port, that of
- * a nest of this pool, which is kept from going before we have told it that the
- * task is there. */
+/* The task goes home, as by tdm_port_deliver; also one of another port, of a
+ * nest of this pool or of a state that shares it, which is kept from going
+ * before we have told it that the task is there. */
 int tdm_executor_deliver(tdm_executor *e, tdm_task *t);
+
+/* A claimed task fails before it has begun, for this cause, the payload of a
+ * failed task; without one: for want of memory. The caller delivers it. */
+void tdm_executor_fail_before(tdm_task *t, const void *why, size_t n);
 
 /* So many items failed, or were cancelled, before they came to a worker. By who
  * settles them. */
@@ -244,6 +268,9 @@ tdm_time tdm_executor_time_of(tdm_executor *e, tdm_time deadline,
  * waits for it. TDM_ABORTED: the worker was given up meanwhile, and `t` is no
  * longer its own. */
 int tdm_executor_prepare(tdm_executor *e, tdm_worker *w, tdm_task *t);
+
+/* Claims a task that came off the queue. False: it was cancelled. */
+int tdm_executor_claim(tdm_executor *e, tdm_task *t);
 
 /* Claims a task that came off the queue and runs it to its outcome; the caller
  * delivers it. A broken pool fails it instead. False: it was cancelled. *now

@@ -28,18 +28,24 @@ unsigned tdm_fork_generation(void) {
   return tdm_load_relaxed(&generation);
 }
 
-void tdm_fork_add(tdm_fork_item *item) {
+void tdm_process_lock(void) {
   pthread_once(&once, install);
   pthread_mutex_lock(&lock);
+}
+
+void tdm_process_unlock(void) { pthread_mutex_unlock(&lock); }
+
+void tdm_fork_add(tdm_fork_item *item) {
+  tdm_process_lock();
   item->next = items;
   items = item;
-  pthread_mutex_unlock(&lock);
+  tdm_process_unlock();
 }
 
 void tdm_fork_remove(tdm_fork_item *item) {
-  pthread_mutex_lock(&lock);
+  tdm_process_lock();
   tdm_fork_item **at = &items;
   while (*at != NULL && *at != item) at = &(*at)->next;
   if (*at != NULL) *at = item->next;
-  pthread_mutex_unlock(&lock);
+  tdm_process_unlock();
 }

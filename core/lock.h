@@ -13,11 +13,12 @@
 #include <pthread.h>
 
 enum tdm_rank {
-  TDM_RANK_CREW = 1, /* who works, who sleeps */
-  TDM_RANK_NEST,     /* what waits in a nest */
-  TDM_RANK_QUEUE,    /* what waits */
-  TDM_RANK_HEAP,     /* what is mapped of shared memory; a leaf */
-  TDM_RANK_ONE_LOCK, /* who has the one lock, who waits for it; a leaf */
+  TDM_RANK_SHARED = 1, /* who shares a pool */
+  TDM_RANK_CREW,       /* who works, who sleeps */
+  TDM_RANK_NEST,       /* what waits in a nest */
+  TDM_RANK_QUEUE,      /* what waits */
+  TDM_RANK_HEAP,       /* what is mapped of shared memory; a leaf */
+  TDM_RANK_ONE_LOCK,   /* who has the one lock, who waits for it; a leaf */
 };
 
 typedef struct tdm_mutex {

@@ -326,21 +326,18 @@ int tdm_nest_new(tdm_worker *w, tdm_port *port, tdm_nest **out) {
 
 void tdm_nest_free(tdm_nest *n) {
   tdm_port_free(n->base.port);
-  while (n->funcs != NULL) {
-    tdm_func *next = n->funcs->next;
-    tdm_func_free(n->funcs);
-    n->funcs = next;
-  }
+  tdm_funcs_release(&n->funcs);
   tdm_mutex_fini(&n->lock);
   tdm_mem_free(n);
 }
 
 int tdm_nest_is_home(tdm_nest *n) {
   tdm_port_drain(n->base.port);
-  return n->base.port->away == 0 && tdm_load_total(&n->base.visitors) == 0;
+  return n->base.port->away == 0 && tdm_load_total(&n->base.visitors) == 0 &&
+         tdm_load_total(&n->base.haunting) == 0;
 }
 
-void tdm_nest_leave(tdm_nest *n, tdm_func *funcs) {
+void tdm_nest_leave(tdm_nest *n, tdm_funcs funcs) {
   tdm_nest_host *h = n->host;
   n->funcs = funcs;
   tdm_keeper_end(&n->keeper);

@@ -55,7 +55,7 @@ struct tdm_nest {
   int is_deserted;        /* under the lock: what comes now goes to the pool */
   atomic_size_t size;
   tdm_nest *next; /* for who keeps it */
-  tdm_func *funcs;
+  tdm_funcs funcs;
 };
 
 /* The nest of the worker that runs here, with the port of its machine. TDM_OK
@@ -64,7 +64,7 @@ int tdm_nest_new(tdm_worker *w, tdm_port *port, tdm_nest **out);
 
 /* The machine goes: frees nest, port and functions, now or when the last task
  * has come home. */
-void tdm_nest_leave(tdm_nest *n, tdm_func *funcs);
+void tdm_nest_leave(tdm_nest *n, tdm_funcs funcs);
 
 /* By who keeps it. Is no task away, and nobody who brought one still about? */
 int tdm_nest_is_home(tdm_nest *n);

@@ -74,11 +74,19 @@ void tdm_port_unsent(tdm_task *t) {
   tdm_port_of(t)->away--;
 }
 
+/* The link of the ready list. One that is cancelled may yet be on its way home,
+ * and who brings it reads whose it is; but then it has no payload. */
+static tdm_task **ready_link(tdm_task *t) {
+  int is_cancelled = tdm_load_relaxed(&t->state) == TDM_CANCELLED;
+  return is_cancelled && t->payload.n == 0 ? &t->payload.at.next
+                                           : &t->next_ready;
+}
+
 static void make_ready(tdm_task *t) {
-  t->next_ready = NULL;
   tdm_port *p = tdm_port_of(t);
+  *ready_link(t) = NULL;
   *p->ready_last = t;
-  p->ready_last = &t->next_ready;
+  p->ready_last = ready_link(t);
 }
 
 void tdm_port_settle(tdm_task *t) {
@@ -165,15 +173,29 @@ int tdm_port_has(tdm_port *p) {
   return 0;
 }
 
+static int is_wired(tdm_port *p) {
+  return tdm_load_relaxed(&tdm_load_relaxed(&p->bell)->wired);
+}
+
+static void listen(tdm_source *s, int more) {
+  if (s->listen != NULL) s->listen(s, more);
+}
+
+static void listen_everywhere(tdm_port *p, int more) {
+  for (tdm_source *s = p->sources; s != NULL; s = s->next) listen(s, more);
+}
+
 void tdm_port_add_source(tdm_port *p, tdm_source *s) {
   s->next = p->sources;
   p->sources = s;
+  if (is_wired(p)) listen(s, 1);
 }
 
 void tdm_port_remove_source(tdm_port *p, tdm_source *s) {
   tdm_source **at = &p->sources;
   while (*at != s) at = &(*at)->next;
   *at = s->next;
+  if (is_wired(p)) listen(s, -1);
 }
 
 size_t tdm_port_drain(tdm_port *p) {
@@ -202,7 +224,7 @@ void tdm_port_watch(tdm_task *t) {
 tdm_task *tdm_port_try_ready(tdm_port *p) {
   tdm_task *t = p->ready;
   if (t == NULL) return NULL;
-  p->ready = t->next_ready;
+  p->ready = *ready_link(t);
   if (p->ready == NULL) p->ready_last = &p->ready;
   t->marks &= (uint8_t)~TDM_WATCHED;
   return t;
@@ -245,8 +267,10 @@ int tdm_port_wait(tdm_port *p, const tdm_task *target, int count,
   }
   tdm_store_relaxed(&bell->countdown, count);
   tdm_store_total(&bell->want, target ? (uintptr_t)target : TDM_WANT_COUNT);
+  listen_everywhere(p, 1);
   int err = TDM_OK;
   if (!tdm_port_has(p)) err = sleep_at(p, bell, deadline);
+  listen_everywhere(p, -1);
   tdm_store_relaxed(&bell->want, TDM_WANT_NOTHING);
   return err;
 }
@@ -310,13 +334,12 @@ int tdm_port_fileno(tdm_port *p) {
   tdm_bell *bell = tdm_load_relaxed(&p->bell);
   if (fd < 0 || tdm_load_relaxed(&bell->wired)) return fd;
   tdm_store_total(&bell->wired, 1);
+  listen_everywhere(p, 1);
   /* What came back before anybody could signal. */
   if (tdm_port_has(p) || p->ready != NULL) tdm_os_event_set(fd);
   return fd;
 }
 
 void tdm_port_clear_fd(tdm_port *p) {
-  tdm_bell *bell = tdm_load_relaxed(&p->bell);
-  if (tdm_load_relaxed(&bell->wired))
-    tdm_os_event_clear(tdm_load_relaxed(&p->fd));
+  if (is_wired(p)) tdm_os_event_clear(tdm_load_relaxed(&p->fd));
 }

@@ -31,6 +31,9 @@ typedef struct tdm_source {
   struct tdm_source *next;
   int (*has)(struct tdm_source *s);      /* a hint, as tdm_inbox_has */
   void (*collect)(struct tdm_source *s); /* delivers what is there */
+  /* The port's thread sleeps from now on, or polls the descriptor: 1; no
+   * longer: -1. NULL: who has something wakes it in any case. */
+  void (*listen)(struct tdm_source *s, int more);
 } tdm_source;
 
 /* The last that a task said of its progress, on its way home before it. */

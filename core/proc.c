@@ -68,6 +68,7 @@ static int try_claim(tdm_proc *w) {
   int slot = tdm_ring_try_claim(s, w->number);
   if (tdm_load_relaxed(&s->more) && tdm_ring_backlog(s) < LOW_WATER) ask(w);
   if (slot >= 0 && s->tell_claims) tdm_park_wake(&w->bell->park);
+  if (slot >= 0 && s->tell_all) ask(w);
   return slot;
 }
 
@@ -282,7 +283,7 @@ static void deliver(tdm_proc *w, uint32_t index, int *searching) {
   if (was_empty < 0) wait_to_be_killed();
   if (tdm_bell_ring(w->bell, cookie, was_empty)) tdm_os_event_set(w->event);
   /* The slot may be another task's by now: then we ask in vain. */
-  if (tdm_load_total(&slot->tell)) ask(w);
+  if (tdm_load_total(&slot->tell) || tdm_load_total(&s->listeners)) ask(w);
   tdm_fault();
 }
 

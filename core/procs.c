@@ -33,7 +33,7 @@ static void collect(tdm_source *s) {
     tdm_procs_call_locked(p, 0);
   }
   tdm_mutex_unlock(&p->lock);
-  tdm_settled_deliver(&out);
+  tdm_settled_deliver(p, &out);
 }
 
 static int share_recipe(tdm_procs *p) {
@@ -56,6 +56,7 @@ static void fill_share(tdm_procs *p) {
   s->level = tdm_func_level() + 1;
   if (s->cpus == 1) s->spin = 0;
   s->tell_claims = set->queue_limit != 0;
+  s->tell_all = s->tell_claims && p->base.stir != NULL;
   memcpy(s->name, set->name, sizeof s->name);
   tdm_store_relaxed(&s->target, set->max_workers);
   tdm_store_relaxed(&s->long_tasks, 1);
@@ -163,8 +164,9 @@ static int launch(tdm_procs *p) {
 
 /* --- the interface --- */
 
-static int procs_open(tdm_executor *e) {
+static int procs_open(tdm_executor *e, tdm_task *t) {
   tdm_procs *p = tdm_procs_of(e);
+  (void)t;
   return p->launched ? TDM_OK : launch(p);
 }
 
@@ -172,8 +174,7 @@ static int procs_submit(tdm_executor *e, tdm_task *t, size_t backlog,
                         int *woke) {
   tdm_procs *p = tdm_procs_of(e);
   tdm_settled out;
-  int err = procs_open(e);
-  if (err != TDM_OK) return err;
+  int err = TDM_OK;
   tdm_settled_init(&out);
   tdm_mutex_lock(&p->lock);
   /* The manager may have found it to be broken just now: it has failed all that
@@ -187,7 +188,7 @@ static int procs_submit(tdm_executor *e, tdm_task *t, size_t backlog,
   if (err == TDM_OK) err = tdm_procs_put_locked(p, t, &out);
   if (err == TDM_OK) *woke = tdm_procs_call_locked(p, backlog) || is_first;
   tdm_mutex_unlock(&p->lock);
-  tdm_settled_deliver(&out);
+  tdm_settled_deliver(p, &out);
   return err;
 }
 
@@ -211,7 +212,7 @@ static int procs_try_cancel(tdm_executor *e, tdm_task *t) {
            tdm_cas_total(&t->state, &state, (uint8_t)TDM_CANCELLED);
   tdm_mutex_unlock(&p->lock);
   /* From the queue it comes home when its turn comes. */
-  if (ok && had_slot) tdm_port_deliver(t);
+  if (ok && had_slot) tdm_executor_deliver(e, t);
   return ok;
 }
 
@@ -235,7 +236,7 @@ static int procs_try_kill(tdm_executor *e, tdm_task *t) {
   if (place < TDM_PLACES) tdm_procs_kill_member_locked(p, place);
   tdm_mutex_unlock(&p->lock);
   if (place >= TDM_PLACES) return 0;
-  tdm_port_deliver(t);
+  tdm_executor_deliver(e, t);
   return 1;
 }
 
@@ -272,7 +273,7 @@ static void procs_kill(tdm_executor *e) {
   /* Also one that does not come to an end of its preloading. */
   tdm_procs_end_zygote_locked(p, &note);
   tdm_mutex_unlock(&p->lock);
-  tdm_settled_deliver(&cancelled);
+  tdm_settled_deliver(p, &cancelled);
   tdm_os_event_set(p->wake);
 }
 
@@ -323,6 +324,11 @@ static void procs_expect_then(tdm_executor *e, tdm_task *t) {
   tdm_os_event_set(p->wake);
 }
 
+static void procs_listen(tdm_executor *e, int more) {
+  tdm_procs *p = tdm_procs_of(e);
+  if (!p->is_foreign) tdm_add_total(&p->share->listeners, more);
+}
+
 static void shrink_locked(tdm_procs *p, unsigned n) {
   unsigned alive = tdm_load_relaxed(&p->share->alive);
   for (unsigned i = TDM_PLACES; i-- > 0 && alive > n;) {
@@ -350,7 +356,7 @@ static int procs_resize(tdm_executor *e, unsigned n) {
   shrink_locked(p, n);
   tdm_procs_attend_locked(p, &out);
   tdm_mutex_unlock(&p->lock);
-  tdm_settled_deliver(&out);
+  tdm_settled_deliver(p, &out);
   return TDM_OK;
 }
 
@@ -478,6 +484,7 @@ static const tdm_executor_ops procs_ops = {
     .pending = procs_pending,
     .progress = procs_progress,
     .expect_then = procs_expect_then,
+    .listen = procs_listen,
 };
 
 int tdm_procs_new(const tdm_settings *settings, const tdm_runner *r,

@@ -111,7 +111,7 @@ static inline void tdm_settled_init(tdm_settled *l) {
 void tdm_settled_add(tdm_settled *l, tdm_task *t);
 
 /* Sends them home. Not under the lock. */
-void tdm_settled_deliver(tdm_settled *l);
+void tdm_settled_deliver(tdm_procs *p, tdm_settled *l);
 
 /* --- procs_slots.c --- */
 

@@ -79,7 +79,8 @@ static int turn(tdm_procs *p, watch *w, tdm_time *until) {
   *until = tdm_procs_bury_locked(p, &out);
   tdm_time watch_until = tdm_procs_watch_locked(p, &out);
   if (watch_until < *until) *until = watch_until;
-  if (p->thens) tdm_procs_collect_locked(p, &out);
+  if (p->thens || tdm_load_total(&p->share->listeners) != 0)
+    tdm_procs_collect_locked(p, &out);
   tdm_procs_attend_locked(p, &out);
   tdm_time start_at = next_start_locked(p);
   if (start_at < *until) *until = start_at;
@@ -91,7 +92,8 @@ static int turn(tdm_procs *p, watch *w, tdm_time *until) {
     make_watch_locked(p, w);
   }
   tdm_mutex_unlock(&p->lock);
-  tdm_settled_deliver(&out);
+  tdm_settled_deliver(p, &out);
+  if (p->share->tell_all) tdm_executor_stir(&p->base);
   return !at_end;
 }
 

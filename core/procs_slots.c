@@ -21,10 +21,10 @@ void tdm_settled_add(tdm_settled *l, tdm_task *t) {
   l->last = &t->next;
 }
 
-void tdm_settled_deliver(tdm_settled *l) {
+void tdm_settled_deliver(tdm_procs *p, tdm_settled *l) {
   for (tdm_task *t = l->first, *next; t != NULL; t = next) {
     next = t->next;
-    tdm_port_deliver(t);
+    tdm_executor_deliver(&p->base, t);
   }
   l->first = NULL;
 }

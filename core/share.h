@@ -97,13 +97,15 @@ typedef struct tdm_share {
   unsigned cpus;
   unsigned level;  /* of the worker processes: see func.h */
   int tell_claims; /* the host waits for room in its queue */
+  int tell_all;    /* and more of its threads than the one at the bell */
   char name[48];
   tdm_ref recipe;
   tdm_ref why; /* of a zygote that failed */
   /* written by the host */
   alignas(64) _Atomic(uint64_t) tail; /* positions posted so far */
   atomic_int closing, interrupting;
-  atomic_int more;             /* the host has tasks that found no slot */
+  atomic_int more;      /* the host has tasks that found no slot */
+  atomic_int listeners; /* its threads that sleep elsewhere than at the bell */
   _Atomic(tdm_time) next_look; /* when the host looks who runs for too long */
   atomic_uint alive, target;
   atomic_uint places; /* places that were ever in use: the first ones */

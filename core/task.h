@@ -45,6 +45,7 @@ typedef struct tdm_payload {
   size_t n;
   union {
     char bytes[TDM_INLINE]; /* n <= TDM_INLINE */
+    struct tdm_task *next;  /* n == 0: as of next_ready below */
     struct {                /* else */
       char *bytes;
       struct tdm_heap *heap; /* whose block it is; NULL: memory of our own */
@@ -65,7 +66,7 @@ enum tdm_mark {
 typedef struct tdm_task {
   struct tdm_task *next; /* link of the one list that it is on */
   tdm_func *func;
-  union { /* until it settles; then, where it is watched, */
+  union { /* until it settles; then, where it is watched and not cancelled, */
     struct tdm_executor *executor;
     struct tdm_task *next_ready; /* link of the port's ready list */
   };

@@ -38,27 +38,15 @@ static int prepend(tdm_task *t, const tdm_payload *from) {
   return err;
 }
 
-/* It fails before it has begun; `why` is the payload of that. The state comes
- * last: from then on others may look. */
-static void fail(tdm_task *t, const void *why, size_t n) {
-  t->started = t->finished = tdm_clock_now();
-  t->cpu = 0;
-  if (tdm_payload_copy(&t->payload, why, n) != TDM_OK)
-    tdm_payload_fini(&t->payload);
-  t->bytes_out = t->payload.n;
-  tdm_executor_note_failed_before(t->executor, t->items);
-  tdm_store_total(&t->state, (uint8_t)TDM_FAILED);
-}
-
 static void fail_to_send(tdm_task *t, tdm_executor *e, int err) {
   tdm_note note = {.mark = TDM_NOTE_MARK, .kind = TDM_NOTE_NO_WORKER};
   if (err == TDM_BROKEN) {
-    fail(t, e->cause.p, e->cause.n);
+    tdm_executor_fail_before(t, e->pool->cause.p, e->pool->cause.n);
   } else if (err == TDM_LIMIT) {
-    snprintf(note.text, sizeof note.text, "%.120s", e->trouble);
-    fail(t, &note, sizeof note);
+    snprintf(note.text, sizeof note.text, "%.120s", e->pool->trouble);
+    tdm_executor_fail_before(t, &note, sizeof note);
   } else {
-    fail(t, NULL, 0);
+    tdm_executor_fail_before(t, NULL, 0);
   }
 }
 
@@ -67,7 +55,7 @@ static void fail_to_send(tdm_task *t, tdm_executor *e, int err) {
  * longer ours. */
 static int send(tdm_task *t, const tdm_task *from) {
   tdm_executor *e = t->executor;
-  int err = tdm_load_acquire(&e->broken) ? TDM_BROKEN : TDM_OK;
+  int err = tdm_load_acquire(&e->pool->broken) ? TDM_BROKEN : TDM_OK;
   if (err == TDM_OK) err = prepend(t, &from->payload);
   if (err != TDM_OK) {
     fail_to_send(t, e, err);
@@ -75,13 +63,14 @@ static int send(tdm_task *t, const tdm_task *from) {
   }
   tdm_add_total(&e->visitors, 1);
   tdm_poke(&t->bytes_in, t->payload.n);
-  if (e->settings.queue_limit != 0) tdm_add_total(&e->queued, (size_t)1);
+  if (e->settings.queue_limit != 0) tdm_add_total(&e->pool->queued, (size_t)1);
   tdm_store_total(&t->state, (uint8_t)TDM_PENDING);
   int woke;
   err = e->ops->submit(e, t, 1, &woke);
   /* Who cancelled it meanwhile has taken it off the count. */
   if (err != TDM_OK && try_change(t, TDM_PENDING, TDM_PASSING)) {
-    if (e->settings.queue_limit != 0) tdm_sub_total(&e->queued, (size_t)1);
+    if (e->settings.queue_limit != 0)
+      tdm_sub_total(&e->pool->queued, (size_t)1);
     fail_to_send(t, e, err);
   }
   tdm_sub_total(&e->visitors, 1);
@@ -95,7 +84,8 @@ static void share_fate(tdm_task *t, const tdm_task *from) {
   tdm_poke(&t->func, from->func);
   t->worker = from->worker;
   if (state == TDM_FAILED) {
-    fail(t, tdm_payload_bytes(&from->payload), from->payload.n);
+    tdm_executor_fail_before(t, tdm_payload_bytes(&from->payload),
+                             from->payload.n);
     return;
   }
   tdm_payload_fini(&t->payload);

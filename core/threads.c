@@ -365,7 +365,7 @@ static void leave(tdm_threads *p, tdm_thread_member *m) {
   p->left = m;
   tdm_port *port = p->base.port;
   /* From here on the pool may be gone as soon as this thread has ended. */
-  if (m->lost_from != NULL) tdm_sub_total(&m->lost_from->visitors, 1);
+  if (m->lost_from != NULL) tdm_sub_total(&m->lost_from->haunting, 1u);
   if (m->lost) tdm_sub_total(&p->lost, 1u);
   int is_last = tdm_sub_total(&p->present, 1u) - 1 == tdm_load_total(&p->lost);
   tdm_mutex_unlock(&p->crew_lock);

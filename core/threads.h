@@ -38,7 +38,7 @@ typedef struct tdm_thread_member {
   struct tdm_thread_member *above, *below; /* the stack of sleepers */
   int asleep;                              /* on that stack */
   int lost;                /* given up in a run that does not end */
-  tdm_executor *lost_from; /* the nest whose task that was; or NULL */
+  tdm_executor *lost_from; /* whose task that was, if not the pool's; or NULL */
   tdm_nest *nest;          /* what its tasks have submitted; or NULL */
   tdm_task *waits_for;     /* what its task waits for, asleep */
 } tdm_thread_member;

@@ -30,10 +30,10 @@ static tdm_task *give_up_locked(tdm_threads *p, tdm_thread_member *m,
   if (t == NULL) return NULL;
   m->lost = 1;
   if (m->worker.ctl.hand != NULL) tdm_hand_exempt(&m->hand);
-  /* The worker may yet read the task's function: its nest stays as long. */
+  /* The worker may yet read the task's function: its owner stays as long. */
   if (tdm_port_of(t) != p->base.port) {
     m->lost_from = t->executor;
-    tdm_add_total(&m->lost_from->visitors, 1);
+    tdm_add_total(&m->lost_from->haunting, 1u);
   }
   tdm_add_total(&p->lost, 1u);
   tdm_sub_total(&p->alive, 1u);

@@ -302,7 +302,7 @@ void rig_open(rig *r, maker make, const tdm_settings *s) {
   tdm_store_total(&r->recipe.opens_to_pass, 1 << 30);
   for (int i = 0; i < JOBS; i++) {
     char spec[] = {(char)('a' + i), '\0'};
-    r->func[i] = tdm_func_new(TDM_FUNC_NAME, spec, 1, "job");
+    r->func[i] = tdm_func_get(TDM_FUNC_NAME, spec, 1, "job");
     CHECK(r->func[i] != NULL);
   }
   CHECK_INT(make(&all, &jobs_runner, &r->recipe, r->port, &r->e), TDM_OK);
@@ -337,7 +337,7 @@ void rig_close(rig *r) {
   CHECK_INT(tdm_load_total(&r->recipe.released), 1);
   tdm_slab_each(&r->port->slab, free_slot, NULL);
   tdm_port_free(r->port);
-  for (int i = 0; i < JOBS; i++) tdm_func_free(r->func[i]);
+  for (int i = 0; i < JOBS; i++) tdm_func_release(r->func[i]);
 }
 
 tdm_task *rig_task(rig *r, enum job job, const void *arg, size_t n) {

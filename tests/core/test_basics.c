@@ -211,6 +211,34 @@ static void func_copies_and_numbers(void) {
   tdm_func_free(b);
 }
 
+static void func_of_the_process(void) {
+  tdm_funcs list = {0};
+  tdm_func *a = tdm_func_get(TDM_FUNC_NAME, "m:f", 3, "f");
+  CHECK(tdm_func_get(TDM_FUNC_NAME, "m:f", 3, "f") == a);
+  tdm_func *other[] = {tdm_func_get(TDM_FUNC_NAME, "m:f", 3, "other"),
+                       tdm_func_get(TDM_FUNC_CODE, "m:f", 3, "f"),
+                       tdm_func_get(TDM_FUNC_NAME, "m:g", 3, "f"),
+                       tdm_func_get(TDM_FUNC_NAME, "m:ff", 4, "f")};
+  uint32_t id = a->id;
+  for (int i = 0; i < 4; i++) {
+    CHECK(other[i] != NULL && other[i]->id != id);
+    CHECK_INT(tdm_funcs_add(&list, other[i]), TDM_OK);
+    CHECK(tdm_funcs_has(&list, other[i]) && !tdm_funcs_has(&list, a));
+  }
+  tdm_funcs_release(&list);
+  tdm_func_release(a);
+  CHECK(tdm_func_get(TDM_FUNC_NAME, "m:f", 3, "f") == a);
+  tdm_func_release(a);
+  tdm_func_release(a);
+  a = tdm_func_get(TDM_FUNC_NAME, "m:f", 3, "f");
+  CHECK(a->id != id);
+  tdm_mem_fail_after(1);
+  CHECK(tdm_func_get(TDM_FUNC_NAME, "m:g", 3, "f") == NULL);
+  tdm_mem_fail_after(1);
+  CHECK_INT(tdm_funcs_add(&list, a), TDM_NOMEM);
+  tdm_func_release(a);
+}
+
 /* The generation as a forked child sees it, and its child. */
 static int generation_after(int forks) {
   int status;
@@ -239,5 +267,5 @@ TESTS(TEST(buf_grows_and_keeps), TEST(buf_refuses_the_impossible),
       TEST(mem_counts_and_fails_once), TEST(mem_zero_is_zero),
       TEST(errors_have_kind_and_text), TEST(deadline_of_odd_timeouts),
       TEST(deadline_of_usual_timeouts), TEST(clocks_go_forward),
-      TEST(func_copies_and_numbers), TEST(fork_generation_counts),
-      TEST(cpu_count_is_sane))
+      TEST(func_copies_and_numbers), TEST(func_of_the_process),
+      TEST(fork_generation_counts), TEST(cpu_count_is_sane))

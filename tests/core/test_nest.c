@@ -72,7 +72,7 @@ static int has_garbage(void *vm) {
 static void close_machine(void *vm) {
   machine *m = vm;
   if (m->nest != NULL)
-    tdm_nest_leave(m->nest, NULL);
+    tdm_nest_leave(m->nest, (tdm_funcs){0});
   else if (m->port != NULL)
     tdm_port_free(m->port);
   tdm_add_total(&m->counts->closed, 1);

@@ -179,7 +179,7 @@ static void results_outlive_the_pool(void) {
     tdm_port_release(t[i]);
   }
   tdm_port_free(c.r.port);
-  for (int i = 0; i < JOBS; i++) tdm_func_free(c.r.func[i]);
+  for (int i = 0; i < JOBS; i++) tdm_func_release(c.r.func[i]);
   free(bytes);
   belongings_check(c.before);
 }
