@@ -104,7 +104,10 @@ ifeq ($(MODE),fuzz)
 CC := clang
 endif
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -Icore -Ibindings $(addprefix -isystem ,$(LUA_INC))
+VERSION := $(shell sed -n 's/.*_VERSION = "tandem \(.*\)".*/\1/p' \
+  bindings/tandem/init.lua)
+
+CPPFLAGS_ALL := -DTANDEM_VERSION=$(VERSION) -D_GNU_SOURCE -Icore -Ibindings $(addprefix -isystem ,$(LUA_INC))
 CFLAGS_ALL := -std=c11 -pthread -fPIC -fvisibility=hidden $(OPTIMIZE) \
   $(SANITIZE) $(WARNINGS)
 # nodelete: worker threads may outlive the lua_State that loaded the module,

@@ -9,11 +9,13 @@
 #include "../core/cpu.h"
 #include "../core/mem.h"
 #include "../core/os.h"
+#include "api.h"
 #include "chunk.h"
 #include "client.h"
 #include "future.h"
 #include "inside.h"
 #include "mapping.h"
+#include "openers.h"
 #include "pool.h"
 #include "pump.h"
 #include "tty.h"
@@ -282,6 +284,8 @@ static void set_constants(lua_State *L) {
     lua_pushinteger(L, jobs[i].value);
     lua_setfield(L, -2, jobs[i].name);
   }
+  lua_pushlightuserdata(L, (void *)&tdml_api);
+  lua_setfield(L, -2, "api");
   lua_pushinteger(L, TDM_MAX_WORKERS);
   lua_setfield(L, -2, "MAX_WORKERS");
   lua_pushinteger(L, TDM_MAX_PROCESSES);
@@ -338,6 +342,7 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"is_pool", is_pool},
                                        {"encode", encode},
                                        {"decode", decode},
+                                       {"opener_address", tdml_opener_address},
                                        {"debug_counts", debug_counts},
                                        {NULL, NULL}};
   check_one_lua(L, __builtin_return_address(0));

@@ -13,6 +13,7 @@
 #include "inside.h"
 #include "load.h"
 #include "module.h"
+#include "openers.h"
 #include "stop.h"
 
 /* --- memory --- */
@@ -276,6 +277,9 @@ static void set_search_path(lua_State *L, const char *field, int idx) {
   lua_pop(L, 1);
 }
 
+/* frame, path, cpath, preload, initializer form, spec, initargs, openers */
+enum { PRELOAD = 4, FORM = 5, SPEC = 6, INITARGS = 7, OPENERS = 8 };
+
 /* The machine without the user's code. Pushes the recipe's values after the
  * frame. */
 static int furnish(lua_State *L) {
@@ -293,11 +297,11 @@ static int furnish(lua_State *L) {
   if (n < 0) return luaL_error(L, "malformed recipe");
   set_search_path(L, "path", 2);
   set_search_path(L, "cpath", 3);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  tdml_openers_set(L, OPENERS);
+  lua_pop(L, 1);
   return lua_gettop(L);
 }
-
-/* frame, path, cpath, preload, initializer form, spec, initargs */
-enum { PRELOAD = 4, FORM = 5, SPEC = 6, INITARGS = 7 };
 
 /* Replaces the error on top by one of tandem's that says where it happened. The
  * cause itself goes along as its text: it may be anything. */

@@ -18,7 +18,8 @@ typedef struct tdml_recipe {
   int mode;            /* TDML_REFUSE_MT or TDML_DROP_MT */
   double timeout;      /* seconds that a task may run; 0: no limit */
   size_t size;
-  char bytes[]; /* message: path, cpath, preload, initializer, initargs */
+  /* message: path, cpath, preload, initializer, initargs, openers */
+  char bytes[];
 } tdml_recipe;
 
 /* What tandem's hook took the place of. */

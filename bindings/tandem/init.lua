@@ -49,6 +49,12 @@ local tandem = {
   classify = later("tandem.measure", "classify"),
 }
 
+--- Openers of C modules that are linked into the host, by the modules' names:
+-- they are in `package.preload` of every worker of thread and serial pools that
+-- are made from now on. Worker processes are another program, and have none.
+-- @table openers
+tandem.openers = {}
+
 core.future_methods.and_then = later("tandem.chain", "and_then")
 
 --- Runs the callbacks that are ready in this state.

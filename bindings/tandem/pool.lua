@@ -27,12 +27,69 @@ local function workers(v)
   return nil, ("a positive integer, at most %d"):format(core.MAX_WORKERS)
 end
 
-local function module_list(v)
-  if type(v) ~= "table" then return nil, "a list of module names" end
-  for _, name in ipairs(v) do
-    if type(name) ~= "string" then return nil, "a list of module names" end
+local MODULES = "a list of module names, and openers of C modules by name"
+
+local function is_index(list, i)
+  return math.type(i) == "integer" and i >= 1 and i <= #list
+end
+
+local function modules(v)
+  if type(v) ~= "table" then return nil, MODULES end
+  for i, name in pairs(v) do
+    if is_index(v, i) then
+      if type(name) ~= "string" then return nil, MODULES end
+    elseif type(i) ~= "string" then
+      return nil, MODULES
+    else
+      local address, expected = core.opener_address(name)
+      if not address then
+        return nil, ("for module '%s' %s"):format(i, expected)
+      end
+    end
   end
   return v
+end
+
+-- Openers are addresses in this process.
+local function modules_by_name(v)
+  local kept, expected = modules(v)
+  if not kept then return nil, expected end
+  for i in pairs(v) do
+    if not is_index(v, i) then
+      return nil, ("module names alone: the opener of '%s' is not in the "
+        .. "worker processes"):format(i)
+    end
+  end
+  return v
+end
+
+--- The modules to require, those with openers last.
+local function names_of(preload)
+  local names, own = { table.unpack(preload) }, {}
+  for i in pairs(preload) do
+    if not is_index(preload, i) then own[#own + 1] = i end
+  end
+  table.sort(own)
+  return table.move(own, 1, #own, #names + 1, names)
+end
+
+--- All openers that the workers shall know, as addresses.
+local function addresses_of(preload)
+  local addresses = {}
+  for name, opener in pairs(require("tandem").openers) do
+    local address, expected = core.opener_address(opener)
+    if type(name) ~= "string" or not address then
+      check.fail(("bad entry '%s' in tandem.openers (expected %s)"):format(
+        tostring(name), expected or "the name of a module"))
+    end
+    addresses[name] = address
+  end
+  for name, opener in pairs(preload) do
+    if not is_index(preload, name) then
+      addresses[name] = core.opener_address(opener)
+    end
+  end
+  return addresses
 end
 
 local function processes(v)
@@ -61,13 +118,11 @@ local OPTIONS = {
   metatables = check.one_of("refuse", "drop"),
   path = kinds.string,
   cpath = kinds.string,
-  preload = module_list,
+  preload = modules,
   spin = spin,
   exit_timeout = kinds.seconds,
-  shared = function(v)
-    if v == false then return v end
-    return nil, "false: shared pools are not in this version"
-  end,
+  shared = kinds.boolean,
+  linger = kinds.seconds,
 }
 
 -- What is not of processes and serial pools.
@@ -82,11 +137,16 @@ for name, kind in pairs(OPTIONS) do THREAD_OPTIONS[name] = kind end
 local PROCESS_OPTIONS = { worker_path = kinds.string }
 for name, kind in pairs(OPTIONS) do PROCESS_OPTIONS[name] = kind end
 PROCESS_OPTIONS.max_workers = processes
+PROCESS_OPTIONS.preload = modules_by_name
 PROCESS_OPTIONS.one_lock = no_lock
 
 local SERIAL_OPTIONS = {}
 for name, kind in pairs(OPTIONS) do SERIAL_OPTIONS[name] = kind end
 SERIAL_OPTIONS.one_lock = no_lock
+SERIAL_OPTIONS.shared = function(v)
+  if v == false then return v end
+  return nil, "false: a serial pool runs its tasks in the state that has it"
+end
 SERIAL_OPTIONS.timeout = function()
   return nil, "none: a serial pool cannot stop a task"
 end
@@ -97,13 +157,74 @@ local function check_self(pool, method)
     .. "pool:%s(...)"):format(method, type(pool), method))
 end
 
-local function settings_of(where, options, default_workers, known)
-  if options == nil or type(options) == "table" then
-    options = check.options(1, where, options, known)
-  else
-    options = { max_workers = check.value(1, where, "max_workers",
-      known.max_workers, options) }
+-- What another user of a shared pool may not want otherwise: all that makes
+-- its workers. The rest is each user's own.
+local COMMON = { "max_workers", "max_tasks_per_worker", "queue_limit",
+  "memory_limit", "metatables", "path", "cpath", "preload", "initializer",
+  "initargs", "spin", "one_lock", "worker_path", "linger" }
+
+-- How long a shared pool waits for its next user.
+local LINGER = 1
+
+--- The option as a line of a pool's note. Values that have no short form are
+-- alike.
+local function line_of(name, value)
+  if type(value) == "function" then
+    value = core.task_hash(value)
+  elseif type(value) == "table" then
+    local parts = {}
+    for i, v in ipairs(value) do
+      parts[i] = type(v) == "table" and "{}" or tostring(v)
+    end
+    value = table.concat(parts, ", ")
   end
+  return ("%s=%q"):format(name, tostring(value)):gsub("\n", "n") .. "\n"
+end
+
+local function note_of(settings)
+  local lines = {}
+  for i, name in ipairs(COMMON) do lines[i] = line_of(name, settings[name]) end
+  return table.concat(lines)
+end
+
+--- A pool that was there already was made by the first of its users: what this
+-- one has named must be what that one wanted.
+local function check_shared(where, pool, note, options, settings)
+  for _, name in ipairs(COMMON) do
+    if options[name] ~= nil
+      and not note:find(line_of(name, settings[name]), 1, true) then
+      core.close(pool)
+      local theirs = note:match("%f[%w_]" .. name .. "=([^\n]*)\n")
+      check.fail(("bad option '%s' to '%s' (the shared pool '%s' is there "
+        .. "already, with %s)"):format(name, where, settings.name, theirs))
+    end
+  end
+end
+
+local function make(kind, where, options, settings)
+  if not options.shared then
+    if options.linger then
+      check.fail(("bad option 'linger' to '%s' (only a shared pool lingers)")
+        :format(where))
+    end
+    return core.new_pool(kind, settings)
+  end
+  settings.linger = options.linger or LINGER
+  settings.note = note_of(settings)
+  local pool, note = core.new_pool(kind, settings)
+  if note then check_shared(where, pool, note, options, settings) end
+  return pool
+end
+
+local function options_of(where, options, known)
+  if options == nil or type(options) == "table" then
+    return check.options(1, where, options, known)
+  end
+  return { max_workers = check.value(1, where, "max_workers",
+    known.max_workers, options) }
+end
+
+local function settings_of(options, default_workers)
   return {
     max_workers = options.max_workers or default_workers(),
     name = options.name or "tandem",
@@ -116,7 +237,8 @@ local function settings_of(where, options, default_workers, known)
     metatables = options.metatables or "refuse",
     path = search.absolute(options.path or package.path),
     cpath = search.absolute(options.cpath or package.cpath),
-    preload = options.preload or {},
+    preload = names_of(options.preload or {}),
+    openers = addresses_of(options.preload or {}),
     spin = type(options.spin) == "number" and options.spin * 1e-6 or AUTO_SPIN,
     exit_timeout = options.exit_timeout or 5,
     timeout = options.timeout or 0,
@@ -147,8 +269,9 @@ end
 -- @treturn pool
 -- @function tandem.thread_pool
 function pools.thread_pool(options)
-  return core.new_pool("thread", settings_of("thread_pool", options,
-    function() return math.min(32, core.cpu_count() + 4) end, THREAD_OPTIONS))
+  options = options_of("thread_pool", options, THREAD_OPTIONS)
+  return make("thread", "thread_pool", options, settings_of(options,
+    function() return math.min(32, core.cpu_count() + 4) end))
 end
 
 --- A pool of worker processes, for isolation: a crash, a leak, `os.exit`, a
@@ -160,10 +283,11 @@ end
 -- @treturn pool
 -- @function tandem.process_pool
 function pools.process_pool(options)
-  local settings = settings_of("process_pool", options, core.cpu_count,
-    PROCESS_OPTIONS)
+  options = options_of("process_pool", options, PROCESS_OPTIONS)
+  local settings = settings_of(options, core.cpu_count)
+  settings.openers = nil
   settings.worker_path = worker_program(settings.worker_path)
-  return core.new_pool("process", settings)
+  return make("process", "process_pool", options, settings)
 end
 
 --- A pool that runs each task inside `submit`, in the caller, through the same
@@ -172,8 +296,9 @@ end
 -- @treturn pool
 -- @function tandem.serial_pool
 function pools.serial_pool(options)
-  return core.new_pool("serial", settings_of("serial_pool", options,
-    function() return 1 end, SERIAL_OPTIONS))
+  options = options_of("serial_pool", options, SERIAL_OPTIONS)
+  return make("serial", "serial_pool", options, settings_of(options,
+    function() return 1 end))
 end
 
 --- Applies the task to each item.

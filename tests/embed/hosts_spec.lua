@@ -56,6 +56,11 @@ describe("a host", function()
     assert_fine("reaping", "thread")
   end)
 
+  it("may use it from C alone", function()
+    local tandem = require "tandem"
+    assert.equal(tandem._VERSION, "tandem " .. assert_fine("capi"):match("%S+"))
+  end)
+
   it("gets back all that its allocator gave, asked by one thread", function()
     assert_fine("allocator")
   end)

@@ -15,17 +15,34 @@ local function copy_without_workers(opts)
   return copy
 end
 
+-- With TANDEM_SHARED=1 the pools are shared ones, each under a name of its own:
+-- one that others may use shall be no different for who is alone with it.
+local is_shared = os.getenv("TANDEM_SHARED") == "1"
+local last_name = 0
+
+local function shareable(opts)
+  if not is_shared then return opts end
+  local copy = { shared = true, linger = 0 }
+  if type(opts) == "number" then copy.max_workers = opts end
+  for name, value in pairs(type(opts) == "table" and opts or {}) do
+    copy[name] = value
+  end
+  last_name = last_name + 1
+  copy.name = ("%s%d"):format(copy.name or "t", last_name)
+  return copy
+end
+
 -- `concurrent` kinds run tasks beside the one who submits them.
 local kinds = {
   {
     name = "thread",
     concurrent = true,
-    make = function(opts) return tandem.thread_pool(opts) end,
+    make = function(opts) return tandem.thread_pool(shareable(opts)) end,
   },
   {
     name = "process",
     concurrent = true,
-    make = function(opts) return tandem.process_pool(opts) end,
+    make = function(opts) return tandem.process_pool(shareable(opts)) end,
   },
   {
     name = "serial",
