@@ -1,6 +1,6 @@
 /* forking.c -- a daemon that loads its Lua scripts and then forks its workers.
  *
- *     forking thread|process none|idle|busy|storm
+ *     forking thread|process none|idle|busy|storm own|shared
  *
  * In the child what was the parent's fails with a clear error, and closing the
  * state neither waits, kills nor hangs; the child's own pools work. The parent
@@ -53,6 +53,18 @@ static const char in_child[] =
     "  tandem.poll()\n"
     "end\n";
 
+/* As text of a function that makes a pool. */
+static const char new_pool[] =
+    "function new_pool(n)\n"
+    "  return tandem.%s_pool { max_workers = n, shared = %s }\n"
+    "end\n";
+
+static void define_new_pool(lua_State *L, const char *kind, int is_shared) {
+  char chunk[200];
+  snprintf(chunk, sizeof chunk, new_pool, kind, is_shared ? "true" : "false");
+  host_do(L, chunk);
+}
+
 static const char own_pools[] =
     "do\n"
     "  local own <close> = new_pool(2)\n"
@@ -61,15 +73,13 @@ static const char own_pools[] =
     "  works(threads)\n"
     "end\n";
 
-static void be_child(lua_State *L, const char *kind) {
-  char chunk[100];
+static void be_child(lua_State *L, const char *kind, int is_shared) {
   host_bound(30);
   host_do(L, in_child);
   host_do(L, own_pools);
   lua_close(L);
   L = host_open(); /* and one that never was the parent's */
-  snprintf(chunk, sizeof chunk, "new_pool = tandem.%s_pool", kind);
-  host_do(L, chunk);
+  define_new_pool(L, kind, is_shared);
   host_do(L, own_pools);
   lua_close(L);
   _exit(42);
@@ -90,35 +100,35 @@ static void wait_for(pid_t pid) {
     host_fail("the child ended with status %#x", (unsigned)status);
 }
 
-static void fork_once(lua_State *L, const char *kind, int is_brief) {
+static void fork_once(lua_State *L, const char *kind, int is_shared,
+                      int is_brief) {
   pid_t pid = fork();
   CHECK(pid >= 0);
   if (pid == 0 && is_brief) be_brief_child(L);
-  if (pid == 0) be_child(L, kind);
+  if (pid == 0) be_child(L, kind, is_shared);
   wait_for(pid);
 }
 
-static void fork_in_storm(lua_State *L, const char *kind) {
+static void fork_in_storm(lua_State *L, const char *kind, int is_shared) {
   for (int i = 0; i < 20; i++) {
     host_do(L, with_storm);
-    fork_once(L, kind, i % 4 != 0);
+    fork_once(L, kind, is_shared, i % 4 != 0);
     host_do(L, after_storm);
   }
 }
 
 int main(int argc, char **argv) {
-  char chunk[100];
-  CHECK(argc == 3);
+  CHECK(argc == 4);
   const char *kind = argv[1], *when = argv[2];
+  int is_shared = strcmp(argv[3], "shared") == 0;
   host_bound(60);
   lua_State *L = host_open();
-  snprintf(chunk, sizeof chunk, "new_pool = tandem.%s_pool", kind);
-  host_do(L, chunk);
+  define_new_pool(L, kind, is_shared);
   if (strcmp(when, "none") != 0) host_do(L, with_pool);
   if (strcmp(when, "busy") == 0) host_do(L, with_task);
-  if (strcmp(when, "storm") == 0) fork_in_storm(L, kind);
-  fork_once(L, kind, 0);
-  fork_once(L, kind, 1);
+  if (strcmp(when, "storm") == 0) fork_in_storm(L, kind, is_shared);
+  fork_once(L, kind, is_shared, 0);
+  fork_once(L, kind, is_shared, 1);
   if (strcmp(when, "busy") == 0)
     host_do(L, "f:result(20) waiting:result(20) assert(third:result(20) == 3)");
   host_do(L, "if pool then works(pool) end");

@@ -13,7 +13,11 @@ describe("a host", function()
   after_each(function() files.remove_all() end)
 
   it("may have a state in each thread, closed in any order", function()
-    assert_fine("two_states")
+    assert_fine("two_states", "own")
+  end)
+
+  it("may have one pool for the states of all its threads", function()
+    assert_fine("two_states", "shared")
   end)
 
   local FORKS = {
@@ -31,8 +35,14 @@ describe("a host", function()
     -- Under ThreadSanitizer a forked child cannot start a thread.
     for what, case in pairs(is_tsan and {} or FORKS) do
       it(("may fork %s (%s)"):format(what, kind), function()
-        assert_fine("forking", kind, case)
+        assert_fine("forking", kind, case, "own")
       end)
+
+      if case ~= "none" then
+        it(("may fork %s (shared %s)"):format(what, kind), function()
+          assert_fine("forking", kind, case, "shared")
+        end)
+      end
     end
 
     for what, deed in pairs(DEEDS) do

@@ -1,13 +1,19 @@
 /* two_states.c -- a server with a Lua state in each of its threads.
  *
- * Both have a pool of threads and one of processes, with tasks under way, and
- * end in any order: while the other one works, or both at once.
+ *     two_states own|shared
+ *
+ * Both have a pool of threads and one of processes, each its own or one for
+ * both, with tasks under way, and end in any order: while the other one works,
+ * or both at once.
  */
 #include <pthread.h>
+#include <string.h>
 
 #include "host.h"
 
 enum { ROUNDS = 6, PARTIES = 2 };
+
+static int is_shared;
 
 typedef struct party {
   int leaves_first;
@@ -15,8 +21,14 @@ typedef struct party {
   pthread_barrier_t *left; /* the first has closed its state */
 } party;
 
+static const char own[] =
+    "pools = { tandem.thread_pool(2), tandem.process_pool(2) }\n";
+
+static const char shared[] =
+    "local options = { shared = true, linger = 0, max_workers = 2 }\n"
+    "pools = { tandem.thread_pool(options), tandem.process_pool(options) }\n";
+
 static const char begin[] =
-    "pools = { tandem.thread_pool(2), tandem.process_pool(2) }\n"
     "futures = {}\n"
     "for _, pool in ipairs(pools) do\n"
     "  works(pool)\n"
@@ -39,6 +51,7 @@ static const char go_on[] =
 static void *be_party(void *arg) {
   const party *p = arg;
   lua_State *L = host_open();
+  host_do(L, is_shared ? shared : own);
   host_do(L, begin);
   pthread_barrier_wait(p->busy);
   if (p->leaves_first) {
@@ -70,8 +83,10 @@ static void run_round(int round) {
   pthread_barrier_destroy(&left);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   host_bound(60);
+  CHECK(argc == 2);
+  is_shared = strcmp(argv[1], "shared") == 0;
   host_counts before = host_now();
   run_round(0); /* what is made once a process, at first use, is no leak */
   before.fds = host_now().fds;
