@@ -56,12 +56,14 @@ static const char in_child[] =
 /* As text of a function that makes a pool. */
 static const char new_pool[] =
     "function new_pool(n)\n"
-    "  return tandem.%s_pool { max_workers = n, shared = %s }\n"
+    "  local shared = %s\n"
+    "  return tandem.%s_pool { max_workers = n, shared = shared,\n"
+    "                          linger = shared and 0 or nil }\n"
     "end\n";
 
 static void define_new_pool(lua_State *L, const char *kind, int is_shared) {
   char chunk[200];
-  snprintf(chunk, sizeof chunk, new_pool, kind, is_shared ? "true" : "false");
+  snprintf(chunk, sizeof chunk, new_pool, is_shared ? "true" : "false", kind);
   host_do(L, chunk);
 }
 
