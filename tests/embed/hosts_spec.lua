@@ -130,22 +130,44 @@ end)
 
 -- Without a sanitizer, it cannot load what has one.
 if not scale.sanitized then
-  describe("the C program of docs/embedding.md", function()
+  describe("the C program", function()
     local HEADERS = { "/usr/include/lua5.4", "/usr/include/lua54",
                       "/usr/include/lua/5.4", "/usr/local/include/lua5.4" }
 
-    it("does as it says", function()
+    -- As a user would compile it, but for the warnings.
+    local function compile(source, options)
+      local program = files.directory() .. "/program"
+      local _, _, code = os.execute(("env -u LD_PRELOAD %s -Wall -Wextra "
+        .. "-Wpedantic -Werror -std=c11 %s -o %s %s -isystem %s -llua5.4 -lm")
+        :format(os.getenv("CC") or "cc", source, program, options,
+                table.concat(HEADERS, " -isystem ")))
+      assert.equal(0, code)
+      return program
+    end
+
+    it("of docs/embedding.md does as it says", function()
       local text = files.read("docs/embedding.md")
       local source = text:match("\n## A C program of your own\n.-```c\n(.-)```")
-      local folder = files.directory()
-      files.write(folder .. "/host.c", source)
-      assert(os.execute(("env -u LD_PRELOAD %s %s/host.c -o %s/host -isystem %s"
-        .. " -llua5.4"):format(os.getenv("CC") or "cc", folder, folder,
-                               table.concat(HEADERS, " -isystem "))))
-      local code, out, err = programs.run(folder .. "/host")
-      files.remove_all()
+      local path = files.write(files.directory() .. "/host.c", source)
+      local code, out, err = programs.run(compile(path, ""))
       assert.equal("tic tic tic \n", out, err)
       assert.equal(0, code)
+    end)
+
+    it("of scripts/examples counts primes", function()
+      local program = compile("scripts/examples/c/primes.c", "-Icore")
+      local code, _, err = programs.run(program)
+      assert.equal(1, code)
+      assert.matches("module 'primes' not found", err)
+      local path = files.quote("scripts/examples/c/?.lua;" .. package.path)
+      local out = assert(io.popen(("env LUA_PATH=%s LUA_CPATH=%s %s"):format(
+        path, files.quote(package.cpath), program)))
+      assert.equal("17984 primes up to 200000\n", out:read("a"))
+      assert.is_true(out:close())
+    end)
+
+    it("of scripts/examples is short", function()
+      assert.is_true(#files.lines("scripts/examples/c/primes.c") < 60)
     end)
   end)
 end
