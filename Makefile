@@ -279,6 +279,14 @@ gc: needs-test ## the specs with the collector always at work
 	  LUA_INIT='collectgarbage("incremental",1,1000)' \
 	  scripts/dev/run-tests.sh -- $(SPECS)
 
+# What is different for a pool that others may use has specs of its own.
+SHARED_SPECS = $(filter-out $(foreach name,options nested process_idle \
+  process_isolation,tests/spec/$(name)_spec.lua),$(SPECS))
+
+test-shared: needs-test ## the specs, with pools that are shared
+	@$(MAKE) all
+	@TANDEM_SHARED=1 $(call RUN,$(MODE)) scripts/dev/run-tests.sh -- $(SHARED_SPECS)
+
 test-hosts: needs-hosts ## inside programs that host Lua: real servers, and ours
 	@$(MAKE) all embed
 	@$(call RUN,$(MODE)) scripts/dev/run-tests.sh -- $(HOST_SPECS)
@@ -339,5 +347,5 @@ clean: ## remove build/
 
 .DEFAULT_GOAL := all
 .PHONY: all rock help c-tests fuzzers demo repl bench env test test-core test-lua \
-  asan tsan gc test-hosts test-install test-page valgrind fuzz cov lint lint-flags \
+  asan tsan gc test-shared test-hosts test-install test-page valgrind fuzz cov lint lint-flags \
   install uninstall install-list clean $(NEEDS)
