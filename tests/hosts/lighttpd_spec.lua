@@ -1,0 +1,10 @@
+local host = require "hosts.support.host"
+local laws = require "hosts.support.laws"
+local kind = require "hosts.support.lighttpd"
+local server = require "hosts.support.server"
+
+describe("lighttpd", function()
+  after_each(server.end_all)
+
+  laws(function(options) return host.start(kind, options) end)
+end)

@@ -1,0 +1,64 @@
+--- prosody, whose modules run inside its event loop.
+local check = require "spec.support.check"
+local files = require "spec.support.files"
+local host = require "hosts.support.host"
+local http = require "hosts.support.http"
+
+local prosody = { name = "prosody" }
+
+-- The example's configuration, with another module in the place of its own.
+local function write_config(server, options)
+  local text = files.read(host.examples .. "/prosody/prosody.cfg.lua")
+  if not options.site then
+    text = text:gsub('{ "primes" }', '{ "probe" }')
+      .. "probe_at_load = ENV_AT_LOAD\n"
+  end
+  return files.write(server.folder .. "/prosody.cfg.lua", text)
+end
+
+local function try_start(server, command, env)
+  env.PORT = tostring(http.free_port())
+  server.port = math.tointeger(tonumber(env.PORT))
+  server:start(command, env)
+  return check.eventually(function()
+    if server:status() and command[2] == "-F" then return "ended" end
+    return http.get(server.port, "/") and "started"
+  end, "start of prosody; its log:\n" .. server:log()) == "started"
+end
+
+--- `options.site`: the example's folder, and its module instead of the probe;
+-- `options.daemon`: by -D.
+function prosody.start(server, options)
+  local env = {
+    SITE = options.site or host.probes, DATA = server.folder,
+    AS_ROOT = "yes",
+  }
+  for name, value in pairs(options.env or {}) do env[name] = value end
+  local command = { "prosody", options.daemon and "-D" or "-F", "--config",
+                    write_config(server, options) }
+  for _ = 1, 3 do
+    if try_start(server, command, env) then return end
+  end
+  error("prosody does not start:\n" .. server:log())
+end
+
+function prosody.trigger(server, path)
+  http.get(server.port, "/probe?" .. path)
+end
+
+--- The module is unloaded and loaded again, in the same state.
+function prosody.reload(_, instance)
+  instance:ask [[
+    local manager = require "core.modulemanager"
+    require "util.timer".add_task(0, function()
+      manager.reload("localhost", "probe")
+    end)
+  ]]
+  check.eventually(function()
+    return instance:ask "return kept.pool == nil" == "true"
+  end, "reload of the module")
+  -- Whoever forgets to shut down leaves it to the collector.
+  instance:ask "collectgarbage() collectgarbage()"
+end
+
+return prosody
