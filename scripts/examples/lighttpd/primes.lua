@@ -5,10 +5,9 @@ local tandem = require "tandem"
 -- request. Globals of the request go with it; fields of _G stay.
 local pool = _G.primes_pool
 if not pool then
+  -- No task keeps a restart of lighttpd waiting for longer than a second.
   pool = tandem.thread_pool {
-    max_workers = 4, name = "primes",
-    timeout = 5,      -- no request keeps a worker for longer
-    exit_timeout = 1, -- nor does a task keep a restart of lighttpd waiting
+    max_workers = 4, name = "primes", exit_timeout = 1,
   }
   _G.primes_pool = pool
 end
@@ -24,10 +23,11 @@ if not limit or limit < 1 or limit > 1e7 then
   return answer(400, "a number from 1 to 10000000, please")
 end
 
--- In blocks, so that all the workers have a part in it.
+-- In blocks, so that all the workers have a part in it. lighttpd serves nobody
+-- else meanwhile, hence the time limit for the whole.
 local last = (limit - 1) // 1000
 local ok, count = pcall(pool.reduce, pool, "counting:primes_of_block",
-  "counting:add", tandem.range(0, last), { chunk = 4 })
+  "counting:add", tandem.range(0, last), { timeout = 2 })
 if not ok then return answer(503, tostring(count)) end
 
 -- The last block may reach beyond the limit.

@@ -6,6 +6,7 @@ local files = require "spec.support.files"
 local host = require "hosts.support.host"
 local low = require "spec.support.low"
 local processes = require "spec.support.processes"
+local socket = require "socket"
 
 local describe, it = busted.describe, busted.it
 
@@ -33,6 +34,17 @@ local BUSY = [[
 
 local function make_busy(h, kind)
   h:ask(NEW_POOL:format(kind) .. BUSY:format(h.server.folder .. "/gate"))
+end
+
+-- What a process has once it has closed the last connection.
+local function settled_belongings(pid)
+  local last, now
+  check.eventually(function()
+    last, now = now, host.belongings(pid)
+    socket.sleep(0.03)
+    return last and last.descriptors == now.descriptors
+  end, "rest")
+  return now
 end
 
 local function assert_same_belongings(expected, pid)
@@ -83,10 +95,10 @@ local function describe_kind(start, kind)
   it("has nothing of ours before the first submit", function()
     local h = start()
     local pid = h:pid()
-    local before = host.belongings(pid)
+    local before = settled_belongings(pid)
     h:ask(NEW_POOL:format(kind) .. "tandem.wait({})")
     assert.equal(pid, h:pid())
-    assert.same(before, host.belongings(pid))
+    assert.same(before, settled_belongings(pid))
   end)
 
   it("works at the first request, and at the next", function()
@@ -120,7 +132,7 @@ local function describe_kind(start, kind)
     h:reload()
     h:ask "return tandem.poll()"
     local first = h:pid()
-    local before = host.belongings(first)
+    local before = settled_belongings(first)
     for _ = 1, 5 do
       make_busy(h, kind)
       local old = h:pid()

@@ -20,7 +20,7 @@ end
 
 --- `options.config`, `options.site`: another than the probe.
 function lighttpd.start(server, options)
-  local env = { SITE = options.site or host.probes }
+  local env = { SITE = options.site or host.probes, WORKERS = "0" }
   for name, value in pairs(options.env or {}) do env[name] = value end
   local config = options.config or host.probes .. "/lighttpd.conf"
   for _ = 1, 3 do

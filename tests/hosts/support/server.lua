@@ -12,10 +12,12 @@ server.__index = server
 local running = {}
 
 -- Servers are no children of ours: so it is the shell around it that hears
--- how one ended, and writes that down.
+-- how one ended, and writes that down. Some send their signals to the whole
+-- process group, which must not end that shell.
 local START = [[
 cd %s || exit 1
 (
+  trap : TERM INT HUP USR1
   env -i %s sh -c 'echo $$ >pid; exec "$@"' sh %s >log 2>&1 </dev/null
   echo $? >status
 ) >/dev/null 2>&1 </dev/null &
