@@ -1,15 +1,19 @@
 --- dovecot, whose auth workers are processes with a limit of memory.
+local check = require "spec.support.check"
 local files = require "spec.support.files"
 local host = require "hosts.support.host"
+local lfs = require "lfs"
+local socket = require "socket"
 
 local dovecot = { name = "dovecot" }
 
 local function me()
-  local pipe <close> = assert(io.popen("id -un; id -gn"))
-  return pipe:read("l"), pipe:read("l")
+  local pipe <close> = assert(io.popen "id -un")
+  return pipe:read("l")
 end
 
-local ENVIRONMENT = "SITE RUN ME LUA_PATH LUA_CPATH MARK TMPDIR TANDEM_WORKER"
+local ENVIRONMENT = "RUN ME SITE SCRIPT LUA_PATH LUA_CPATH MARK TMPDIR "
+  .. "TANDEM_WORKER"
 
 -- One worker at most, so that all requests meet the same state.
 local PROBE = [[
@@ -39,16 +43,16 @@ service anvil {
 service auth-worker {
   executable = auth -w
 }
-]]):format(ENVIRONMENT) .. (options.more or ""))
+]]):format(ENVIRONMENT .. " " .. (options.environment or "")))
 end
 
 --- `options.site`: the example's folder and its passdb; `options.blocking`:
--- "no" for the auth process itself.
+-- "no" for the auth process itself; `options.environment`: more of it.
 function dovecot.start(server, options)
-  local user, group = me()
+  local user = me()
   local env = {
     SITE = options.site or host.probes, RUN = server.folder .. "/run",
-    ME = user, MY_GROUP = group,
+    ME = user, SCRIPT = ("file=%s/auth.lua"):format(options.site or ""),
   }
   for name, value in pairs(options.env or {}) do env[name] = value end
   server:start({ "dovecot", "-F", "-c", write_config(server, options) }, env)
@@ -64,12 +68,19 @@ function dovecot.auth(server, user, password)
     :format(server.folder, files.quote(server.folder .. "/run/auth-client"),
             files.quote(user), files.quote(password))
   local pipe <close> = assert(io.popen(
-    ("env SITE=x RUN=x ME=x %s </dev/null"):format(command)))
+    ("env RUN=x ME=x SITE=x SCRIPT=x %s </dev/null"):format(command)))
   return pipe:read("a"):match("passdb: [^\n]*")
 end
 
+--- Until somebody answers: who asks just when dovecot is reloaded may have
+-- reached a process that does not take requests any more.
 function dovecot.trigger(server, path)
-  dovecot.auth(server, "somebody", path)
+  local deadline = socket.gettime() + check.BOUND
+  repeat
+    local answer = dovecot.auth(server, "somebody", path)
+    if answer or lfs.attributes(path .. ".out") then return end
+    socket.sleep(0.05)
+  until socket.gettime() > deadline
 end
 
 local function reloads(server)

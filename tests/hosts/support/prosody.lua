@@ -27,13 +27,16 @@ local function try_start(server, command, env)
 end
 
 --- `options.site`: the example's folder, and its module instead of the probe;
--- `options.daemon`: by -D.
+-- `options.daemon`: by -D; `options.at_load`: code that the probe runs when it is
+-- loaded.
 function prosody.start(server, options)
   local env = {
     SITE = options.site or host.probes, DATA = server.folder,
     AS_ROOT = "yes",
   }
   for name, value in pairs(options.env or {}) do env[name] = value end
+  env.AT_LOAD = options.at_load
+    and files.write(server.folder .. "/load.lua", options.at_load)
   local command = { "prosody", options.daemon and "-D" or "-F", "--config",
                     write_config(server, options) }
   for _ = 1, 3 do
