@@ -5,7 +5,6 @@ local host = require "hosts.support.host"
 local http = require "hosts.support.http"
 local laws = require "hosts.support.laws"
 local kind = require "hosts.support.lighttpd"
-local processes = require "spec.support.processes"
 local server = require "hosts.support.server"
 
 describe("lighttpd", function()
@@ -23,8 +22,10 @@ describe("lighttpd", function()
           or tandem.process_pool { max_workers = 2, exit_timeout = 0.3 }
         assert(kept.threads:call("fixtures.basic:add", 1, 2) == 3)
         assert(kept.processes:call("fixtures.basic:add", 1, 2) == 3)
-        kept.processes:submit("fixtures.inside:sleep", 600)
-        return io.open("/proc/self/stat"):read("n")
+        kept.busy = kept.busy
+          or kept.processes:submit("fixtures.inside:sleep", 600)
+        local file <close> = io.open("/proc/self/stat")
+        return file:read("n")
       ]]
       pids[pid] = true
       return next(pids, (next(pids))) ~= nil

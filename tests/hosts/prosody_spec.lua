@@ -93,10 +93,12 @@ describe("prosody as a daemon", function()
         return ok, err.kind
       ]]):format(name, name)) }, "\n"))
     end
-    local said = h:fail "kept.early[1]:result(5)"
-    assert.matches("fork", said, 1, true)
-    assert.matches("another process",
-      (h:fail "kept.thread:call('fixtures.basic:echo')"))
+    for _, code in ipairs { "kept.thread:call('fixtures.basic:echo')",
+                            "kept.early[1]:result(5)",
+                            "kept.early[2]:result(5)" } do
+      assert.matches("closed: the pool belongs to another process",
+                     h:fail(code), 1, true)
+    end
     end_daemon(h)
   end)
 
@@ -105,6 +107,24 @@ describe("prosody as a daemon", function()
     h:ask "for name in pairs(kept) do kept[name] = nil end"
     h:ask "collectgarbage() collectgarbage()"
     h:ask "return tandem.poll()"
+    end_daemon(h)
+  end)
+
+  it("has forked before handlers that come late at its start", function()
+    local h = start [[
+      local kept = ...
+      prosody.events.add_handler("server-started", function()
+        local tandem = require "tandem"
+        for _, name in ipairs { "thread", "process" } do
+          kept[name] = tandem[name .. "_pool"](2)
+          kept[name]:call("fixtures.basic:echo")
+        end
+      end, -1)
+    ]]
+    for _, name in ipairs { "thread", "process" } do
+      h:ask(("assert(kept.%s:call('fixtures.basic:add', 1, 2) == 3)")
+            :format(name))
+    end
     end_daemon(h)
   end)
 
@@ -202,6 +222,41 @@ describe("the example of prosody", function()
     for _, connection in ipairs(connections) do connection:close() end
     wait_for_count(h, 0)
     assert.equal("168\n", select(2, get(h, "1000")))
+    stop(h)
+  end)
+
+  it("is reloaded while it counts, and tells those who wait", function()
+    local h = start()
+    local threads
+    for _ = 1, 5 do
+      local connections = send_long(h, 6)
+      threads = threads or host.belongings(h.server.pid).threads
+      kind.reload_module(h, "primes")
+      for _, connection in ipairs(connections) do
+        local status, body = http.receive(connection)
+        assert.equal(503, status)
+        assert.matches("cancelled", body, 1, true)
+      end
+      wait_for_count(h, 0)
+      assert.equal("168\n", select(2, get(h, "1000")))
+    end
+    assert.is_true(host.belongings(h.server.pid).threads <= threads)
+    stop(h)
+  end)
+
+  it("counts on while the configuration is read anew", function()
+    local h = start()
+    local connections = send_long(h, 6)
+    for i = 1, 5 do
+      h.server:signal("HUP")
+      check.eventually(function()
+        local _, n = h.server:log():gsub("Reloading configuration", "")
+        return n == i
+      end, "reload")
+    end
+    wait_for_count(h, 6)
+    for _, connection in ipairs(connections) do connection:close() end
+    wait_for_count(h, 0)
     stop(h)
   end)
 

@@ -8,12 +8,12 @@ local socket = require "socket"
 local dovecot = { name = "dovecot" }
 
 local function me()
-  local pipe <close> = assert(io.popen "id -un")
-  return pipe:read("l")
+  local pipe <close> = assert(io.popen "id -un; id -gn")
+  return pipe:read("l"), pipe:read("l")
 end
 
-local ENVIRONMENT = "RUN ME SITE SCRIPT LUA_PATH LUA_CPATH MARK TMPDIR "
-  .. "TANDEM_WORKER"
+local ENVIRONMENT = "RUN ME MY_GROUP SITE SCRIPT LUA_PATH LUA_CPATH "
+  .. "MARK TMPDIR TANDEM_WORKER"
 
 -- One worker at most, so that all requests meet the same state.
 local PROBE = [[
@@ -49,10 +49,11 @@ end
 --- `options.site`: the example's folder and its passdb; `options.blocking`:
 -- "no" for the auth process itself; `options.environment`: more of it.
 function dovecot.start(server, options)
-  local user = me()
+  local user, group = me()
   local env = {
     SITE = options.site or host.probes, RUN = server.folder .. "/run",
-    ME = user, SCRIPT = ("file=%s/auth.lua"):format(options.site or ""),
+    ME = user, MY_GROUP = group,
+    SCRIPT = ("file=%s/auth.lua"):format(options.site or ""),
   }
   for name, value in pairs(options.env or {}) do env[name] = value end
   server:start({ "dovecot", "-F", "-c", write_config(server, options) }, env)
@@ -68,7 +69,7 @@ function dovecot.auth(server, user, password)
     :format(server.folder, files.quote(server.folder .. "/run/auth-client"),
             files.quote(user), files.quote(password))
   local pipe <close> = assert(io.popen(
-    ("env RUN=x ME=x SITE=x SCRIPT=x %s </dev/null"):format(command)))
+    ("env RUN= ME= MY_GROUP= SITE= SCRIPT= %s </dev/null"):format(command)))
   return pipe:read("a"):match("passdb: [^\n]*")
 end
 

@@ -61,8 +61,10 @@ end
 
 --- The process that the Lua state is in. It may change, with a reload.
 function host:pid()
-  return math.tointeger(tonumber((self:ask(
-    "return io.open('/proc/self/stat'):read('n')"))))
+  return math.tointeger(tonumber((self:ask [[
+    local file <close> = io.open("/proc/self/stat")
+    return file:read("n")
+  ]])))
 end
 
 function host:reload()

@@ -6,13 +6,13 @@ local http = require "hosts.support.http"
 
 local prosody = { name = "prosody" }
 
--- The example's configuration, with another module in the place of its own.
+-- The example's configuration, with the probe beside or instead of its module.
 local function write_config(server, options)
   local text = files.read(host.examples .. "/prosody/prosody.cfg.lua")
-  if not options.site then
-    text = text:gsub('{ "primes" }', '{ "probe" }')
-      .. "probe_at_load = ENV_AT_LOAD\n"
-  end
+  text = text:gsub("{ ENV_SITE }", "{ ENV_SITE, ENV_PROBES }")
+    :gsub('{ "primes" }', options.site and '{ "primes", "probe" }'
+                          or '{ "probe" }')
+    .. "probe_at_load = ENV_AT_LOAD\n"
   return files.write(server.folder .. "/prosody.cfg.lua", text)
 end
 
@@ -26,13 +26,13 @@ local function try_start(server, command, env)
   end, "start of prosody; its log:\n" .. server:log()) == "started"
 end
 
---- `options.site`: the example's folder, and its module instead of the probe;
--- `options.daemon`: by -D; `options.at_load`: code that the probe runs when it is
+--- `options.site`: the example's folder, for its module beside the probe;
+-- `options.daemon`: by -D; `options.at_load`: code that the probe runs as it is
 -- loaded.
 function prosody.start(server, options)
   local env = {
-    SITE = options.site or host.probes, DATA = server.folder,
-    AS_ROOT = "yes",
+    SITE = options.site or host.probes, PROBES = host.probes,
+    DATA = server.folder, AS_ROOT = "yes",
   }
   for name, value in pairs(options.env or {}) do env[name] = value end
   env.AT_LOAD = options.at_load
@@ -49,14 +49,18 @@ function prosody.trigger(server, path)
   http.get(server.port, "/probe?" .. path)
 end
 
---- The module is unloaded and loaded again, in the same state.
-function prosody.reload(_, instance)
-  instance:ask [[
+--- Have a module unloaded and loaded again, in the same state, by the loop.
+function prosody.reload_module(instance, name)
+  instance:ask(([[
     local manager = require "core.modulemanager"
     require "util.timer".add_task(0, function()
-      manager.reload("localhost", "probe")
+      manager.reload("localhost", %q)
     end)
-  ]]
+  ]]):format(name))
+end
+
+function prosody.reload(_, instance)
+  prosody.reload_module(instance, "probe")
   check.eventually(function()
     return instance:ask "return kept.pool == nil" == "true"
   end, "reload of the module")
