@@ -24,6 +24,14 @@ passdb {
 }
 ]]
 
+-- Who is not root can neither change a root folder nor a user.
+local PLAIN_USER = [[
+default_login_user = $ENV:ME
+service anvil {
+  chroot =
+}
+]]
+
 -- The example's, with another passdb in the place of its own.
 local function write_config(server, options)
   local text = files.read(host.examples .. "/dovecot/dovecot.conf")
@@ -43,7 +51,8 @@ service anvil {
 service auth-worker {
   executable = auth -w
 }
-]]):format(ENVIRONMENT .. " " .. (options.environment or "")))
+]]):format(ENVIRONMENT .. " " .. (options.environment or ""))
+    .. (me() == "root" and "" or PLAIN_USER))
 end
 
 --- `options.site`: the example's folder and its passdb; `options.blocking`:
@@ -73,13 +82,13 @@ function dovecot.auth(server, user, password)
   return pipe:read("a"):match("passdb: [^\n]*")
 end
 
---- Until somebody answers: who asks just when dovecot is reloaded may have
--- reached a process that does not take requests any more.
+--- Until it was run: who asks just when dovecot is reloaded may reach a process
+-- that takes no more requests, or that finds no auth worker.
 function dovecot.trigger(server, path)
   local deadline = socket.gettime() + check.BOUND
   repeat
-    local answer = dovecot.auth(server, "somebody", path)
-    if answer or lfs.attributes(path .. ".out") then return end
+    dovecot.auth(server, "somebody", path)
+    if lfs.attributes(path .. ".out") then return end
     socket.sleep(0.05)
   until socket.gettime() > deadline
 end
