@@ -21,8 +21,8 @@ local NEW_POOL = [[
                                exit_timeout = ]] .. EXIT_TIMEOUT .. [[ }
 ]]
 
--- Both workers at endless work that a stop reaches only in time: one loops,
--- one is blocked in the system.
+-- One worker loops, with a grip on every error, the other sleeps; and one task
+-- waits for them.
 local BUSY = [[
   kept.futures = {
     kept.pool:submit("fixtures.gate:loop_protected", %q),
@@ -30,6 +30,14 @@ local BUSY = [[
     kept.pool:submit("fixtures.inside:sleep", 600),
   }
   while kept.pool:stats().running < 2 do tandem.sleep(0.002) end
+]]
+
+-- Matching this takes C for ever, and no stop reaches into it.
+local STUCK = [[
+  kept.stuck = kept.pool:submit(function()
+    return (("a"):rep(60):find(("a?"):rep(60) .. ("a"):rep(60)))
+  end)
+  while kept.pool:stats().running < 1 do tandem.sleep(0.002) end
 ]]
 
 local function make_busy(h, kind)
@@ -158,6 +166,18 @@ local function describe_kind(start, kind)
       assert.is_true(assert_ends_well(h, name) < EXIT_TIMEOUT + SLACK)
     end)
   end
+
+  it("is reloaded, and ends, though tasks are stuck in C", function()
+    local h = start()
+    for _ = 1, 2 do
+      h:ask(NEW_POOL:format(kind) .. STUCK)
+      h:reload()
+      h:ask(NEW_POOL:format(kind)
+            .. "assert(kept.pool:call('fixtures.basic:add', 1, 2) == 3)")
+    end
+    h:ask(NEW_POOL:format(kind) .. STUCK)
+    assert.is_true(assert_ends_well(h) < EXIT_TIMEOUT + SLACK)
+  end)
 
   it("says in its log what a task raised, and goes on",
     function()
