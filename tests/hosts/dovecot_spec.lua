@@ -45,6 +45,10 @@ describe("dovecot", function()
           -- And the process itself has memory left.
           h:ask "return #('x'):rep(10 << 20)"
           assert.equal(0, (h:stop()))
+          -- Whoever has fewer workers than asked for is told why.
+          local warned = h.server:log():find("address space, allows no more",
+                                             1, true)
+          assert.equal(name == "thread", warned ~= nil)
         end)
     end
   end
