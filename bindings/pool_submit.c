@@ -14,8 +14,9 @@ void tdml_pool_warn(tdml_pool *p) {
   if (p->warned != 0) return;
   p->warned = missing;
   lua_writestringerror("tandem: warning: %s\n",
-                       "the system refuses to start more workers; the pool "
-                       "goes on with fewer");
+                       "a limit of the system, on threads, processes or "
+                       "address space, allows no more workers; the pool goes "
+                       "on with fewer");
 }
 
 /* The cause of a broken pool, as an error of its own for each who asks. */

@@ -77,6 +77,18 @@ void *tdm_os_memory_map(int fd, uint64_t at, size_t size) {
 
 void tdm_os_memory_unmap(void *p, size_t size) { munmap(p, size); }
 
+/* Asking for it is the only way to know that needs no /proc. */
+int tdm_os_has_room(size_t size) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return 1;
+  void *p = mmap(NULL, size, PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return 0;
+  munmap(p, size);
+  return 1;
+}
+
 void tdm_os_lock_file(int fd, int locked) {
   struct flock whole = {.l_type = locked ? F_WRLCK : F_UNLCK};
   while (fcntl(fd, F_SETLKW, &whole) != 0 && errno == EINTR) continue;

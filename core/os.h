@@ -43,6 +43,10 @@ int tdm_os_memory_extend(int fd, uint64_t size);
 void *tdm_os_memory_map(int fd, uint64_t at, size_t size);
 void tdm_os_memory_unmap(void *p, size_t size);
 
+/* Could the process have so much more address space? True where that has no
+ * limit. */
+int tdm_os_has_room(size_t size);
+
 /* Locks it for this process, or unlocks it; who dies unlocks it. */
 void tdm_os_lock_file(int fd, int locked);
 

@@ -19,6 +19,7 @@
 #include "cpu.h"
 #include "error.h"
 #include "mem.h"
+#include "os.h"
 #include "thread.h"
 #include "threads.h"
 
@@ -28,6 +29,11 @@
 #else
 #define STACK_SIZE ((size_t)1024 * 1024)
 #endif
+
+/* What the C library reserves for the first allocation of a thread, as long as
+ * it does so, and what is left to the rest of the process then. */
+#define HEAP_SIZE ((size_t)64 * 1024 * 1024)
+#define SPARE_ROOM ((size_t)32 * 1024 * 1024)
 
 /* Tasks shorter than this are done before another worker is awake. */
 #define SHORT_TASK (20 * INT64_C(1000))
@@ -428,11 +434,19 @@ static int hire_locked(tdm_threads *p, tdm_thread_member *m) {
   return err;
 }
 
+/* Where the address space is limited, as in an auth process of dovecot, the
+ * heaps of a few threads fill it, and then tasks fail, and the host's own work.
+ * Fewer workers do it all. The first is had in any case. */
+static int may_add(tdm_threads *p) {
+  return tdm_load_relaxed(&p->alive) <= 1 ||
+         tdm_os_has_room(STACK_SIZE + HEAP_SIZE + SPARE_ROOM);
+}
+
 /* Its place is taken already. */
 static int add_member(tdm_threads *p) {
-  tdm_thread_member *m = tdm_mem_zero(sizeof *m);
+  tdm_thread_member *m = may_add(p) ? tdm_mem_zero(sizeof *m) : NULL;
   tdm_mutex_lock(&p->crew_lock);
-  int err = m == NULL ? TDM_NOMEM : hire_locked(p, m);
+  int err = m == NULL ? TDM_LIMIT : hire_locked(p, m);
   p->starting--;
   if (err != TDM_OK) {
     tdm_sub_total(&p->alive, 1u);

@@ -10,8 +10,10 @@
 --                  between them, and blanks count as one.
 --     file=NAME    a module that later programs of the document may require
 --     fragment     a part of a program: it must compile, no more
+--     copy=PATH    the whole of that file of the project, word for word
 --
--- A block without one of these fails, so that none is forgotten.
+-- A block without one of these fails, so that none is forgotten. Blocks of
+-- other languages need none, but may be copies as well.
 
 local LONGEST = 30 -- seconds a program may take
 local lua = arg[-1] or "lua5.4"
@@ -32,7 +34,13 @@ local function write(path, text)
   assert(file:write(text))
 end
 
---- The ```lua blocks of a document: { line =, info =, code = }.
+--- What a block is, if it is to be checked: "lua" and what stands behind it.
+local function info_of(line)
+  local language, info = line:match("^```(%w+)%s*(.-)%s*$")
+  if language == "lua" or info and info:find("^copy=") then return info end
+end
+
+--- The blocks of a document that are checked: { line =, info =, code = }.
 local function blocks_of(path)
   local blocks, block, number = {}, nil, 0
   for line in io.lines(path) do
@@ -42,9 +50,9 @@ local function blocks_of(path)
       block = nil
     elseif block then
       block[#block + 1] = line
-    elseif line:find("^```lua") then
-      block = { line = number, info = line:match("^```lua%s*(.-)%s*$") }
-      blocks[#blocks + 1] = block
+    elseif line:find("^```") then
+      block = { line = number, info = info_of(line) }
+      if block.info then blocks[#blocks + 1] = block end
     end
   end
   if block then error(path .. ": the last block has no end") end
@@ -85,6 +93,12 @@ local function compile(block)
   return not chunk and message or nil
 end
 
+local function compare(block, path)
+  local file <close> = io.open(path, "rb")
+  if not file then return "there is no file " .. path end
+  if file:read("a") ~= block.code then return "differs from " .. path end
+end
+
 local function check(block, folder)
   local name = block.info:match("^file=([%w_]+%.lua)$")
   if name then
@@ -94,8 +108,10 @@ local function check(block, folder)
     return run(block, folder)
   elseif block.info == "fragment" then
     return compile(block)
+  elseif block.info:find("^copy=") then
+    return compare(block, block.info:match("^copy=(.*)$"))
   end
-  return "say behind ```lua: run, file=NAME.lua or fragment"
+  return "say behind ```lua: run, file=NAME.lua, fragment or copy=PATH"
 end
 
 local function check_document(path)

@@ -11,6 +11,7 @@ set -u
 dev=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 profile=${1:-build}
 packages=   # of Debian, that are missing
+servers=    # services that some of these would start
 by_hand=    # the same for people without apt
 
 missing() {  # package, what it is elsewhere
@@ -78,13 +79,39 @@ need_tests() {
   need_program busted lua-busted "rock busted"
 }
 
+need_file() {  # pattern, package, what it is elsewhere
+  for file in $1; do [ -e "$file" ] && return; done
+  missing "$2" "$3"
+}
+
+# Where Debian has them, only root has their folder on the path.
+need_server() {  # program, package
+  for dir in /usr/sbin /usr/bin /usr/local/sbin /usr/local/bin; do
+    if [ -x "$dir/$1" ]; then return; fi
+  done
+  missing "$2" "$1"
+}
+
+# Servers that host Lua. The tests start their own; the system shall not.
+need_hosts() {
+  need_tests
+  servers="lighttpd prosody dovecot"
+  need_server lighttpd lighttpd
+  need_file "/usr/lib/lighttpd/mod_magnet.so" lighttpd-modules-lua \
+    "mod_magnet of lighttpd, for Lua 5.4"
+  need_server prosody prosody
+  need_server dovecot dovecot-core
+  need_file "/usr/lib/dovecot/modules/auth/libauthdb_lua.so" dovecot-auth-lua \
+    "the Lua authentication of dovecot, for Lua 5.4"
+}
+
 case $profile in
   build) need_build ;;
   demo) need_build; need_modules argparse socket ;;
   bench) need_build; need_modules argparse cjson ;;
   repl) need_build; need_modules cjson argparse socket term system readline ;;
   test | asan | tsan) need_tests ;;
-  hosts) need_tests ;;
+  hosts) need_hosts ;;
   install)
     need_tests
     need_program luarocks luarocks
@@ -134,8 +161,33 @@ apt() {
     apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
+# Debian starts a service when it installs it, unless this file says no. Who
+# has one of his own has decided already.
+policy=/usr/sbin/policy-rc.d
+allow_services() { $root rm -f "$policy"; }
+forbid_services() {
+  [ -n "$servers" ] && [ ! -e "$policy" ] || return 0
+  trap allow_services EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null &&
+    $root chmod 755 "$policy"
+}
+
+# Nor at the next start of the system; where there was one before, as it was.
+disable_services() {
+  [ -d /run/systemd/system ] || return 0
+  for server in $servers; do
+    case " $packages " in
+      *" $server "* | *" $server-core "*)
+        $root systemctl -q disable "$server" || true ;;
+    esac
+  done
+}
+
 echo "setup: installing$packages"
 apt update || echo "setup: apt-get update failed; trying with the lists as they are" >&2
+forbid_services
 # shellcheck disable=SC2086 # a list of words
 apt install -y --no-install-recommends $packages ||
   give_up "apt-get could not install everything"
+disable_services
