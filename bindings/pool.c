@@ -10,6 +10,8 @@ tdml_pool *tdml_checkpool(lua_State *L, int idx) {
   tdml_pool *p = tdml_testudata(L, idx, c->pool_mt);
   if (p == NULL) tdml_bad_object(L, idx, "pool");
   if (p->executor == NULL) luaL_argerror(L, idx, "the pool is collected");
+  if (tdm_executor_is_foreign(p->executor))
+    tdm_executor_try_adopt(p->executor, tdml_client_port(L, p->client));
   return p;
 }
 

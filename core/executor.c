@@ -361,6 +361,15 @@ int tdm_executor_is_foreign(const tdm_executor *e) {
   return e->fork_generation != tdm_fork_generation();
 }
 
+int tdm_executor_try_adopt(tdm_executor *e, tdm_port *port) {
+  int was_used = tdm_load_relaxed(&e->submitted) != 0 || e->closed ||
+                 tdm_load_relaxed(&e->caller) != NULL;
+  if (was_used || e->ops->try_renew == NULL || !e->ops->try_renew(e)) return 0;
+  e->port = port;
+  e->fork_generation = tdm_fork_generation();
+  return 1;
+}
+
 void tdm_executor_free(tdm_executor *e) {
   const tdm_runner *runner = e->runner;
   void *recipe = e->recipe;

@@ -97,6 +97,10 @@ typedef struct tdm_executor_ops {
    * that cannot be done. */
   int (*keep_time)(tdm_executor *e);
 
+  /* In a forked child: makes it as new, where it has nothing that a fork does
+   * not take along. False: it has, and belongs to the parent. NULL: it does. */
+  int (*try_renew)(tdm_executor *e);
+
   /* The rest is NULL where tasks stay in this process, and a task's state says
    * all. */
 
@@ -222,6 +226,10 @@ int tdm_executor_is_over(tdm_executor *e);
 
 /* Does it belong to a process that forked us? */
 int tdm_executor_is_foreign(const tdm_executor *e);
+
+/* In a forked child: one that was never used belongs to it as well, with a port
+ * of its own. False: it is the parent's. */
+int tdm_executor_try_adopt(tdm_executor *e, tdm_port *port);
 
 /* Frees it; only when over. */
 void tdm_executor_free(tdm_executor *e);

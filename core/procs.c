@@ -410,6 +410,11 @@ static void procs_free(tdm_executor *e) {
   tdm_mem_free(p);
 }
 
+static int procs_try_renew(tdm_executor *e) {
+  tdm_procs *p = tdm_procs_of(e);
+  return !p->launched && tdm_mutex_init(&p->lock, TDM_RANK_CREW) == TDM_OK;
+}
+
 static void look_at_member(tdm_procs *p, unsigned i, tdm_worker_view *view) {
   tdm_place *place = &p->share->place[i];
   unsigned slot = tdm_load_relaxed(&place->slot);
@@ -479,6 +484,7 @@ static const tdm_executor_ops procs_ops = {
     .try_kill = procs_try_kill,
     .try_stop = procs_try_stop,
     .keep_time = procs_keep_time,
+    .try_renew = procs_try_renew,
     .kill = procs_kill,
     .look = procs_look,
     .pending = procs_pending,

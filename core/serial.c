@@ -53,6 +53,10 @@ static void serial_free(tdm_executor *e) {
   tdm_mem_free(e);
 }
 
+static int serial_try_renew(tdm_executor *e) {
+  return ((serial *)e)->worker.vm == NULL;
+}
+
 static size_t serial_workers(tdm_executor *e, tdm_worker_view *views,
                              size_t max) {
   serial *s = (serial *)e;
@@ -77,6 +81,7 @@ static const tdm_executor_ops serial_ops = {
     .free = serial_free,
     .workers = serial_workers,
     .tally = serial_tally,
+    .try_renew = serial_try_renew,
 };
 
 int tdm_serial_new(const tdm_settings *settings, const tdm_runner *r,

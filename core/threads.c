@@ -546,6 +546,14 @@ static void threads_free(tdm_executor *e) {
   tdm_mem_free(p);
 }
 
+/* Another thread may just have held a lock. */
+static int threads_try_renew(tdm_executor *e) {
+  tdm_threads *p = (tdm_threads *)e;
+  return p->last_id == 0 && !p->keeper.is_there &&
+         tdm_mutex_init(&p->queue_lock, TDM_RANK_QUEUE) == TDM_OK &&
+         tdm_mutex_init(&p->crew_lock, TDM_RANK_CREW) == TDM_OK;
+}
+
 static size_t threads_workers(tdm_executor *e, tdm_worker_view *views,
                               size_t max) {
   tdm_threads *p = (tdm_threads *)e;
@@ -585,6 +593,7 @@ static const tdm_executor_ops threads_ops = {
     .tally = threads_tally,
     .progress = threads_progress,
     .lost = threads_lost,
+    .try_renew = threads_try_renew,
     .try_stop = tdm_threads_try_stop,
     .keep_time = tdm_threads_keep_time,
 };

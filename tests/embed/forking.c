@@ -1,6 +1,6 @@
 /* forking.c -- a daemon that loads its Lua scripts and then forks its workers.
  *
- *     forking thread|process none|idle|busy|storm own|shared
+ *     forking thread|process none|unused|idle|busy|storm own|shared
  *
  * In the child what was the parent's fails with a clear error, and closing the
  * state neither waits, kills nor hangs; the child's own pools work. The parent
@@ -19,6 +19,11 @@ static const char with_pool[] =
     "works(pool)\n"
     "f = pool:submit('fixtures.basic:echo', 7)\n"
     "f:result()\n";
+
+/* A script that makes its pool when it is loaded. */
+static const char with_unused[] = "unused = new_pool(2)";
+
+static const char use_unused[] = "if unused then works(unused) end";
 
 static const char with_task[] =
     "f = pool:submit('fixtures.inside:sleep', 0.5)\n"
@@ -78,6 +83,7 @@ static const char own_pools[] =
 static void be_child(lua_State *L, const char *kind, int is_shared) {
   host_bound(30);
   host_do(L, in_child);
+  host_do(L, use_unused);
   host_do(L, own_pools);
   lua_close(L);
   L = host_open(); /* and one that never was the parent's */
@@ -126,7 +132,9 @@ int main(int argc, char **argv) {
   host_bound(60);
   lua_State *L = host_open();
   define_new_pool(L, kind, is_shared);
-  if (strcmp(when, "none") != 0) host_do(L, with_pool);
+  int is_used = strcmp(when, "none") != 0 && strcmp(when, "unused") != 0;
+  if (is_used) host_do(L, with_pool);
+  if (strcmp(when, "unused") == 0) host_do(L, with_unused);
   if (strcmp(when, "busy") == 0) host_do(L, with_task);
   if (strcmp(when, "storm") == 0) fork_in_storm(L, kind, is_shared);
   fork_once(L, kind, is_shared, 0);
@@ -134,6 +142,7 @@ int main(int argc, char **argv) {
   if (strcmp(when, "busy") == 0)
     host_do(L, "f:result(20) waiting:result(20) assert(third:result(20) == 3)");
   host_do(L, "if pool then works(pool) end");
+  host_do(L, use_unused);
   host_do(L, own_pools);
   lua_close(L);
   return host_fine();
