@@ -62,6 +62,8 @@ need_modules() {
       term) missing lua-term "rock lua-term" ;;
       system) missing lua-system "rock luasystem" ;;
       readline) missing lua-readline "rock readline" ;;
+      luv) missing lua-luv "rock luv" ;;
+      cqueues) missing lua-cqueues "rock cqueues" ;;
     esac
   done
 }
@@ -74,7 +76,7 @@ need_build() {
 
 need_tests() {
   need_build
-  need_modules cjson argparse socket term system readline busted
+  need_modules cjson argparse socket term system readline busted luv cqueues
   need_program busted lua-busted "rock busted"
 }
 
@@ -84,7 +86,7 @@ case $profile in
   bench) need_build; need_modules argparse cjson ;;
   repl) need_build; need_modules cjson argparse socket term system readline ;;
   test | asan | tsan) need_tests ;;
-  hosts) need_tests ;;
+  hosts) need_tests; need_program prosody prosody ;;
   page) need_tests; need_program chromium chromium ;;
   valgrind) need_build; need_program valgrind valgrind ;;
   lint)
