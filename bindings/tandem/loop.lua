@@ -161,11 +161,13 @@ local function find_waiter()
 end
 
 --- Waits for a future in a coroutine of an event loop, which goes on meanwhile;
--- in a task it blocks, as `future:result` does. Anywhere else it is an error.
+-- in a task it blocks, as `future:result` does: the task may have to run itself
+-- what it waits for. Anywhere else it is an error.
 -- @tparam future future
 -- @tparam ?number timeout in seconds; then kind "timeout" is raised
 -- @return the task's results; raises what the task raised
 function loop.await(future, timeout)
+  if core.current() then return future:result(checked(future, timeout)) end
   return await(find_waiter, future, timeout)
 end
 

@@ -158,6 +158,15 @@ describe("tandem.loop", function()
     end)
   end, { concurrent = true })
 
+  for_each_pool(function(new_pool)
+    it("is there in a task as well", function()
+      local pool = new_pool(1)
+      assert.same({ "by hand", "blocked", 1 },
+                  { pool:submit("fixtures.awaiting:in_a_loop")
+                      :result(check.BOUND) })
+    end)
+  end)
+
   it("says what to do where no loop is attached", function()
     local code, out, err = run_script [[
       local tandem = require "tandem"
