@@ -536,6 +536,7 @@ static int future_on_done(lua_State *L) {
   if (is_callback_due(L, c, t)) {
     tdml_call_back(L, c, 1);
     tdml_raise_interruption(L, c);
+    if (c->depth == 0) tdml_client_tell_loop(L, c);
     return 1;
   }
   lua_pushvalue(L, 1);

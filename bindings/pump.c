@@ -163,6 +163,7 @@ int tdml_pump(lua_State *L, tdml_client *c) {
     n += pump_one(L, c, t);
     tdm_port_drain(c->port);
   }
+  if (c->depth == 0) tdml_client_tell_loop(L, c);
   return n;
 }
 

@@ -29,7 +29,7 @@ describe("tandem.loop", function()
       local pool, gate = new_pool(2), gates.new()
       local future = pool:submit("fixtures.gate:wait", gate.path, ...)
       gate:wait_started(1)
-      return future, gate
+      return future, gate, pool
     end
 
     it("says when callbacks are to come, and when no more are", function()
@@ -44,6 +44,30 @@ describe("tandem.loop", function()
       gate:open()
       while tandem.poll(check.BOUND) == 0 do end
       assert.same({ true, false }, told)
+      mine:detach()
+    end)
+
+    -- The loop was not told where that was before it first asked for the
+    -- descriptor, and slept for ever.
+    it("says so, too, when they have run in a blocking call", function()
+      local told = {}
+      local mine = loop.attach {
+        hold = function(yes) told[#told + 1] = yes end,
+      }
+      local future, gate, pool = held()
+      local done = pool:submit("fixtures.basic:echo")
+      assert.is_true(done:wait(check.BOUND))
+      future:on_done(function() end)
+      gate:open()
+      assert.is_true(future:wait(check.BOUND))
+      assert.same({ true, false }, told)
+      -- And in a callback that is called at once.
+      local inner, inner_gate = held()
+      inner:on_done(function() end)
+      assert.same({ true, false, true }, told)
+      inner_gate:open()
+      done:on_done(function() inner:wait(check.BOUND) end)
+      assert.same({ true, false, true, false }, told)
       mine:detach()
     end)
 

@@ -10,6 +10,30 @@ local tandem = require "tandem"
 
 local assert, it = require "luassert", busted.it
 
+-- One of the ways to wait, at random. `others` are futures that several use.
+local function wait_somehow(pool, others)
+  local way = math.random(7)
+  local seconds = math.random(3) == 1 and math.random() * 0.004 or 0
+  local future = pool:submit("fixtures.awaiting:sleep", seconds)
+  if way == 1 then
+    pcall(tandem.await, future, math.random() * 0.003)
+  elseif way == 2 then
+    future:cancel()
+    pcall(tandem.await, future)
+  elseif way == 3 then
+    future:on_done(function() end)
+    tandem.await(future)
+  elseif way == 4 then
+    others[math.random(3)] = future
+  elseif way == 5 and next(others) then
+    pcall(tandem.await, others[next(others)])
+  elseif way == 6 then
+    future:result()
+  else
+    tandem.await(future)
+  end
+end
+
 local function define(new_loop, for_each_pool)
   local loop, spawn
   local report = tandem.on_callback_error
@@ -302,6 +326,21 @@ local function define(new_loop, for_each_pool)
       assert.equal(1, #errors)
       assert.is_truthy(tostring(errors[1]):find("after the wait", 1, true))
       if loop.name ~= "cqueues" then assert.is_true(closed) end
+    end)
+
+    it("ends after whatever mixture of waits", function()
+      local pool, others, open = new_pool(2), {}, 0
+      for _ = 1, scale.down(30) do
+        for _ = 1, math.random(12) do
+          spawn(function()
+            open = open + 1
+            for _ = 1, math.random(6) do wait_somehow(pool, others) end
+            open = open - 1
+          end)
+        end
+        run()
+        assert.equal(0, open)
+      end
     end)
 
     it("is refused where nothing can yield", function()
