@@ -301,9 +301,15 @@ local function define(new_loop, for_each_pool)
       local future, gate = held()
       local called = 0
       future:on_done(function() called = called + 1 end)
-      spawn(function() check.kind("timeout", tandem.await, future, 0.001) end)
+      local is_given_up = false
       spawn(function()
-        check.kind("timeout", tandem.await, future, 0.002)
+        check.kind("timeout", tandem.await, future, 0.001)
+        is_given_up = true
+      end)
+      spawn(function()
+        repeat
+          check.kind("timeout", tandem.await, future, 0.001)
+        until is_given_up
         gate:open()
         tandem.await(future)
       end)
