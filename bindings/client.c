@@ -37,7 +37,7 @@ static int client_gc(lua_State *L) {
 }
 
 void tdml_client_new(lua_State *L) {
-  tdml_client **box = lua_newuserdatauv(L, sizeof(tdml_client *), 5);
+  tdml_client **box = lua_newuserdatauv(L, sizeof(tdml_client *), 6);
   *box = NULL;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, client_gc);
@@ -72,7 +72,18 @@ tdm_port *tdml_client_port(lua_State *L, tdml_client *c) {
   port->ctl = c->ctl;
   c->port = port;
   c->fork_generation = generation;
+  c->held = 0;
   return port;
+}
+
+void tdml_client_tell_loop(lua_State *L, tdml_client *c) {
+  int held = c->port != NULL && tdm_port_is_watching(c->port);
+  if (!c->has_loop || held == c->held) return;
+  luaL_checkstack(L, 3, "too many values");
+  lua_getiuservalue(L, lua_upvalueindex(1), 6);
+  lua_pushboolean(L, held);
+  c->held = held; /* it may come back here */
+  lua_call(L, 1, 0);
 }
 
 /* --- arguments ------------------------------------------------------------ */

@@ -40,6 +40,8 @@ typedef struct tdml_client {
   size_t blocks;      /* of the port's slab that Lua's collector knows of */
   unsigned depth;     /* callbacks that are running now */
   int interrupted;    /* one of them was, by Ctrl-C: see pump.c */
+  int has_loop;       /* an event loop wants to hear of held */
+  int held;           /* it was told that callbacks are to come */
   unsigned abandoned; /* pools whose threads would not end */
   const void *pool_mt, *future_mt, *mapping_mt; /* lua_topointer of these */
 } tdml_client;
@@ -58,8 +60,13 @@ static inline tdml_client *tdml_client_of(lua_State *L) {
 /* Makes the state's client and pushes its userdata. Its user values: 1 the
  * futures with callbacks by address, 2 the function that hears of errors in
  * callbacks, 3 the known tasks by bytecode, 4 the pools by number, weakly, 5 in
- * a worker: the pool that runs its tasks. */
+ * a worker: the pool that runs its tasks, 6 the function that hears whether
+ * callbacks are to come. */
 void tdml_client_new(lua_State *L);
+
+/* Tells event loops, where there are some, whether callbacks are to come, if
+ * they have not heard yet. Raises what they raise. */
+void tdml_client_tell_loop(lua_State *L, tdml_client *c);
 
 void tdml_client_retain(tdml_client *c);
 void tdml_client_release(tdml_client *c);

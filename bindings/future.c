@@ -451,14 +451,30 @@ static int future_cancel(lua_State *L) {
   return 1;
 }
 
-static void anchor(lua_State *L, tdm_task *t) {
+/* Puts in the place of the handle at index 1 the one that has the callbacks: a
+ * list of unfinished futures has handles of its own. */
+static void go_to_anchored(lua_State *L, const tdm_task *t) {
   lua_getiuservalue(L, lua_upvalueindex(1), 1);
-  lua_pushvalue(L, 1);
+  if (lua_rawgetp(L, -1, t) == LUA_TUSERDATA)
+    lua_replace(L, 1);
+  else
+    lua_pop(L, 1);
+  lua_pop(L, 1);
+}
+
+/* Keeps the handle at index 1, or lets it go. */
+static void set_anchor(lua_State *L, const tdm_task *t, int keep) {
+  lua_getiuservalue(L, lua_upvalueindex(1), 1);
+  if (keep)
+    lua_pushvalue(L, 1);
+  else
+    lua_pushnil(L);
   lua_rawsetp(L, -2, t);
   lua_pop(L, 1);
 }
 
 static void add_callback(lua_State *L) {
+  int top = lua_gettop(L);
   tdml_future_neednotes(L, 1);
   if (lua_getfield(L, -1, "callbacks") != LUA_TTABLE) {
     lua_pop(L, 1);
@@ -468,7 +484,27 @@ static void add_callback(lua_State *L) {
   }
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  lua_settop(L, 2);
+  lua_settop(L, top);
+}
+
+/* Takes the callback at index 2 out of those of the handle at index 1. True: it
+ * was the last. */
+static int remove_callback(lua_State *L) {
+  if (!tdml_future_getnotes(L, 1)) return 0;
+  if (lua_getfield(L, -1, "callbacks") != LUA_TTABLE) return 0;
+  lua_Integer n = (lua_Integer)lua_rawlen(L, -1), i;
+  for (i = 1; i <= n; i++) {
+    lua_rawgeti(L, -1, i);
+    int found = lua_rawequal(L, -1, 2);
+    lua_pop(L, 1);
+    if (found) break;
+  }
+  if (i > n) return 0;
+  for (; i <= n; i++) {
+    lua_rawgeti(L, -1, i + 1);
+    lua_rawseti(L, -2, i);
+  }
+  return n == 1;
 }
 
 static void check_callable(lua_State *L, int idx) {
@@ -500,13 +536,28 @@ static int future_on_done(lua_State *L) {
   if (is_callback_due(L, c, t)) {
     tdml_call_back(L, c, 1);
     tdml_raise_interruption(L, c);
+    if (c->depth == 0) tdml_client_tell_loop(L, c);
     return 1;
   }
+  lua_pushvalue(L, 1);
+  go_to_anchored(L, t);
   add_callback(L);
-  anchor(L, t);
+  set_anchor(L, t, 1);
   tdm_port_watch(t);
-  lua_settop(L, 1);
+  tdml_client_tell_loop(L, c);
   return 1;
+}
+
+int tdml_future_forget(lua_State *L) {
+  tdm_task *t = tdml_checkfuture(L, 1);
+  lua_settop(L, 2);
+  go_to_anchored(L, t);
+  if (remove_callback(L) && !(t->marks & TDM_SETTLED)) {
+    tdm_port_unwatch(t);
+    set_anchor(L, t, 0);
+    tdml_client_tell_loop(L, tdml_client_of(L));
+  }
+  return 0;
 }
 
 static void set_time(lua_State *L, const char *field, tdm_time t) {

@@ -50,6 +50,10 @@ int tdml_future_getnotes(lua_State *L, int idx);
 /* Pushes the notes, made where there are none. */
 void tdml_future_neednotes(lua_State *L, int idx);
 
+/* forget(future, fn): that callback will not be called. Where it was the only
+ * one, the future is no longer kept. */
+int tdml_future_forget(lua_State *L);
+
 /* future:result([timeout]), for a future at index 1. */
 int tdml_future_result(lua_State *L);
 

@@ -90,11 +90,11 @@ static int poll_callbacks(lua_State *L) {
                                             : tdml_optdeadline(L, 1, 1, "poll");
   tdm_port *port = tdml_client_port(L, c);
   tdm_port_clear_fd(port);
-  int n = tdml_pump(L, c);
+  int n = tdml_pump_once(L, c);
   while (n == 0 && tdm_clock_now() < deadline) {
     if (!tdml_try_help(L, c)) tdml_port_wait(L, port, NULL, 1, deadline, 0);
     tdm_port_clear_fd(port);
-    n = tdml_pump(L, c);
+    n = tdml_pump_once(L, c);
   }
   lua_pushinteger(L, n);
   return 1;
@@ -177,6 +177,19 @@ static int set_error_handler(lua_State *L) {
   lua_settop(L, 1);
   lua_setiuservalue(L, lua_upvalueindex(1), 2);
   return 0;
+}
+
+/* set_loop(fn): fn(true) is called when a first callback is to come, fn(false)
+ * when no more are. True: some are to come now */
+static int set_loop(lua_State *L) {
+  tdml_client *c = tdml_client_of(L);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_setiuservalue(L, lua_upvalueindex(1), 6);
+  c->has_loop = 1;
+  c->held = c->port != NULL && tdm_port_is_watching(c->port);
+  lua_pushboolean(L, c->held);
+  return 1;
 }
 
 /* set_home(prefix): of the sources of our own modules */
@@ -335,10 +348,12 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"write_error", write_error},
                                        {"set_error_handler", set_error_handler},
                                        {"set_home", set_home},
+                                       {"set_loop", set_loop},
                                        {"new_error", new_error},
                                        {"is_error", is_error},
                                        {"is_future", is_future},
                                        {"is_settled", is_settled},
+                                       {"forget", tdml_future_forget},
                                        {"is_pool", is_pool},
                                        {"encode", encode},
                                        {"decode", decode},

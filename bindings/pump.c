@@ -134,23 +134,51 @@ static int call_all_back(lua_State *L, tdml_client *c) {
   return n;
 }
 
-int tdml_pump(lua_State *L, tdml_client *c) {
-  int n = 0;
+/* Is there something to run, and room for it? */
+static int begin_pump(lua_State *L, tdml_client *c) {
   if (c->port == NULL) return 0;
   tdm_port_drain(c->port);
   if (c->port->ready == NULL || c->depth >= MAX_DEPTH) return 0;
   luaL_checkstack(L, 20, "too many values");
+  return 1;
+}
+
+static int pump_one(lua_State *L, tdml_client *c, const tdm_task *t) {
+  lua_getiuservalue(L, lua_upvalueindex(1), 1);
+  lua_rawgetp(L, -1, t);
+  lua_pushnil(L);
+  lua_rawsetp(L, -3, t);
+  int n = call_all_back(L, c);
+  lua_pop(L, 2);
+  if (c->interrupted) tdm_port_remind(c->port);
+  tdml_raise_interruption(L, c);
+  return n;
+}
+
+int tdml_pump(lua_State *L, tdml_client *c) {
+  int n = 0;
+  if (!begin_pump(L, c)) return 0;
   tdm_task *t;
   while ((t = tdm_port_try_ready(c->port)) != NULL) {
-    lua_getiuservalue(L, lua_upvalueindex(1), 1);
-    lua_rawgetp(L, -1, t);
-    lua_pushnil(L);
-    lua_rawsetp(L, -3, t);
-    n += call_all_back(L, c);
-    lua_pop(L, 2);
-    tdml_raise_interruption(L, c);
+    n += pump_one(L, c, t);
     tdm_port_drain(c->port);
   }
+  if (c->depth == 0) tdml_client_tell_loop(L, c);
+  return n;
+}
+
+/* A callback that waits may run others meanwhile, beyond those that were due:
+ * the counters tell. */
+int tdml_pump_once(lua_State *L, tdml_client *c) {
+  int n = 0;
+  if (begin_pump(L, c)) {
+    size_t due = c->port->readied;
+    tdm_task *t;
+    while (c->port->taken < due && (t = tdm_port_try_ready(c->port)) != NULL)
+      n += pump_one(L, c, t);
+    tdm_port_remind(c->port);
+  }
+  tdml_client_tell_loop(L, c);
   return n;
 }
 

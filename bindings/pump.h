@@ -11,9 +11,15 @@
 
 #include "client.h"
 
-/* Takes in what came back and runs the callbacks that are due. How many. Never
- * raises what a callback raises, but for an interruption by lua.c's Ctrl-C. */
+/* Takes in what came back and runs the callbacks that are due. How many. Tells
+ * the event loops when no more are to come. Never raises what a callback
+ * raises, but for an interruption by lua.c's Ctrl-C. */
 int tdml_pump(lua_State *L, tdml_client *c);
+
+/* The same for those callbacks alone that are due by now: with those that they
+ * make due it may never end. Where some are left, the descriptor is readable.
+ */
+int tdml_pump_once(lua_State *L, tdml_client *c);
 
 /* Waits until the task is settled: true; or the deadline: false. */
 int tdml_wait_task(lua_State *L, tdml_client *c, tdm_task *t,

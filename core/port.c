@@ -87,15 +87,30 @@ static void make_ready(tdm_task *t) {
   *ready_link(t) = NULL;
   *p->ready_last = t;
   p->ready_last = ready_link(t);
+  p->readied++;
 }
 
-void tdm_port_settle(tdm_task *t) {
+static void settle(tdm_task *t) {
   if (t->marks & TDM_SETTLED) return;
   t->marks |= TDM_SETTLED;
   if (t->marks & TDM_WATCHED) {
     tdm_port_of(t)->watched--;
     make_ready(t);
   }
+}
+
+void tdm_port_remind(tdm_port *p) {
+  tdm_bell *bell = tdm_load_relaxed(&p->bell);
+  if (p->ready != NULL && tdm_load_relaxed(&bell->wired))
+    tdm_os_event_set(tdm_load_relaxed(&p->fd));
+}
+
+/* No worker has signalled this one. */
+void tdm_port_settle(tdm_task *t) {
+  tdm_port *p = tdm_port_of(t);
+  size_t before = p->readied;
+  settle(t);
+  if (p->readied != before) tdm_port_remind(p);
 }
 
 /* --- what tasks said of their progress --- */
@@ -161,7 +176,7 @@ static void came_back(tdm_task *t) {
   tdm_port_unsent(t);
   if (t->marks & TDM_REPORTED) keep_report(tdm_port_of(t), t);
   if (t->marks & TDM_RESERVED) tdm_then_return(t);
-  tdm_port_settle(t);
+  settle(t);
   if (tdm_then_has(t)) tdm_then_pass(t, 1);
   free_if_unused(t);
 }
@@ -215,10 +230,22 @@ size_t tdm_port_drain(tdm_port *p) {
 void tdm_port_watch(tdm_task *t) {
   if (t->marks & TDM_WATCHED) return;
   t->marks |= TDM_WATCHED;
-  if (t->marks & TDM_SETTLED)
-    make_ready(t);
-  else
+  if (!(t->marks & TDM_SETTLED)) {
     tdm_port_of(t)->watched++;
+    return;
+  }
+  make_ready(t);
+  tdm_port_remind(tdm_port_of(t));
+}
+
+void tdm_port_unwatch(tdm_task *t) {
+  if (!(t->marks & TDM_WATCHED) || (t->marks & TDM_SETTLED)) return;
+  t->marks &= (uint8_t)~TDM_WATCHED;
+  tdm_port_of(t)->watched--;
+}
+
+int tdm_port_is_watching(const tdm_port *p) {
+  return p->watched != 0 || p->ready != NULL;
 }
 
 tdm_task *tdm_port_try_ready(tdm_port *p) {
@@ -227,6 +254,7 @@ tdm_task *tdm_port_try_ready(tdm_port *p) {
   p->ready = *ready_link(t);
   if (p->ready == NULL) p->ready_last = &p->ready;
   t->marks &= (uint8_t)~TDM_WATCHED;
+  p->taken++;
   return t;
 }
 

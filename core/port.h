@@ -59,6 +59,8 @@ typedef struct tdm_port {
   size_t watched;  /* tasks marked TDM_WATCHED, not yet ready */
   tdm_task *ready; /* settled and watched, in order of settling */
   tdm_task **ready_last;
+  size_t readied;            /* how many have ever come on that list */
+  size_t taken;              /* how many of them were taken off it */
   tdm_report_home *reported; /* of tasks that are about to come home */
   tdm_report_home **reported_last;
 
@@ -91,7 +93,7 @@ void tdm_port_sent(tdm_task *t);
 void tdm_port_unsent(tdm_task *t);
 
 /* Marks a task final without an executor's help: cancelled, or settled by the
- * port's thread itself. */
+ * port's thread itself. Where it is watched, the descriptor says so. */
 void tdm_port_settle(tdm_task *t);
 
 /* Takes in all tasks that came back. How many. */
@@ -103,6 +105,12 @@ tdm_task *tdm_port_try_ready(tdm_port *p);
 
 /* Watch a task: once settled, or at once, it goes on the ready list. */
 void tdm_port_watch(tdm_task *t);
+
+/* Watch it no longer, unless it is settled: then it stays on the ready list. */
+void tdm_port_unwatch(tdm_task *t);
+
+/* Is a task watched, or on the ready list? */
+int tdm_port_is_watching(const tdm_port *p);
 
 /* Returns when there is something to drain: at once where there is already;
  * else when `target` came back or, with a NULL target, when `count` more tasks
@@ -144,9 +152,12 @@ int tdm_port_share_bell(tdm_port *p);
 /* In a forked child: the shared bell is the parent's. */
 void tdm_port_forget_bell(tdm_port *p);
 
-/* A descriptor that is readable from when a task comes back until
- * tdm_port_clear_fd. Negative: TDM_LIMIT. */
+/* A descriptor that is readable from when a task comes back, or the ready list
+ * grows, until tdm_port_clear_fd. Negative: TDM_LIMIT. */
 int tdm_port_fileno(tdm_port *p);
 void tdm_port_clear_fd(tdm_port *p);
+
+/* Makes it readable once more where the ready list is not empty. */
+void tdm_port_remind(tdm_port *p);
 
 #endif

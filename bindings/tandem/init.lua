@@ -45,6 +45,8 @@ local tandem = {
   all = later("tandem.futures", "all"),
   any = later("tandem.futures", "any"),
 
+  await = later("tandem.loop", "await"),
+
   range = later("tandem.range", "new"),
   classify = later("tandem.measure", "classify"),
 }

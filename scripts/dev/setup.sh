@@ -63,6 +63,8 @@ need_modules() {
       term) missing lua-term "rock lua-term" ;;
       system) missing lua-system "rock luasystem" ;;
       readline) missing lua-readline "rock readline" ;;
+      luv) missing lua-luv "rock luv" ;;
+      cqueues) missing lua-cqueues "rock cqueues" ;;
     esac
   done
 }
@@ -75,7 +77,7 @@ need_build() {
 
 need_tests() {
   need_build
-  need_modules cjson argparse socket term system readline busted
+  need_modules cjson argparse socket term system readline busted luv cqueues
   need_program busted lua-busted "rock busted"
 }
 

@@ -162,6 +162,29 @@ static void settled_without_an_executor(void) {
   tdm_port_free(p);
 }
 
+static void unwatched(void) {
+  tdm_port *p = new_port();
+  tdm_task *a = send(p), *b = send(p);
+  CHECK(!tdm_port_is_watching(p));
+  tdm_port_unwatch(a); /* was not */
+  tdm_port_watch(a);
+  tdm_port_watch(b);
+  tdm_port_unwatch(a);
+  CHECK(p->watched == 1 && tdm_port_is_watching(p));
+  tdm_port_deliver(a);
+  tdm_port_deliver(b);
+  CHECK_INT(tdm_port_drain(p), 2);
+  CHECK(p->watched == 0 && tdm_port_is_watching(p));
+  tdm_port_unwatch(b); /* too late: it is on the list */
+  CHECK(tdm_port_try_ready(p) == b);
+  CHECK(tdm_port_try_ready(p) == NULL);
+  CHECK(p->readied == 1 && p->taken == 1 && !tdm_port_is_watching(p));
+  tdm_port_release(a);
+  tdm_port_release(b);
+  CHECK_INT(p->slab.live, 0);
+  tdm_port_free(p);
+}
+
 /* Cancelled here, then popped by a worker and sent home: settled once. */
 static void cancelled_while_away(void) {
   tdm_port *p = new_port();
@@ -302,6 +325,30 @@ static void descriptor_tells_of_ready_ones(void) {
   tdm_port_free(p);
 }
 
+/* No worker signals for these. */
+static void descriptor_tells_of_those_settled_here(void) {
+  tdm_port *p = new_port();
+  tdm_task *a = tdm_port_new_task(p), *b = tdm_port_new_task(p);
+  int fd = tdm_port_fileno(p);
+  tdm_port_remind(p); /* of nothing */
+  tdm_port_settle(a); /* nobody wants to know */
+  CHECK(!is_readable(fd));
+  tdm_port_watch(b);
+  tdm_port_settle(b);
+  CHECK(is_readable(fd));
+  tdm_port_clear_fd(p);
+  tdm_port_remind(p);
+  CHECK(is_readable(fd));
+  CHECK(tdm_port_try_ready(p) == b);
+  tdm_port_clear_fd(p);
+  tdm_port_watch(a);
+  CHECK(is_readable(fd));
+  CHECK(tdm_port_try_ready(p) == a);
+  tdm_port_release(a);
+  tdm_port_release(b);
+  tdm_port_free(p);
+}
+
 static void without_descriptors(void) {
   tdm_port *p = new_port();
   struct rlimit usual, none;
@@ -330,8 +377,10 @@ TESTS(TEST(fresh_task), TEST(released_before_it_came_back),
       TEST(released_after_it_came_back), TEST(payload_goes_with_the_task),
       TEST(not_freed_while_a_task_is_away), TEST(unsent_is_not_away),
       TEST(watched_come_ready_in_order), TEST(watched_and_never_asked_for),
-      TEST(settled_without_an_executor), TEST(cancelled_while_away),
-      TEST(wait_returns_when_something_is_there), TEST(a_nudge_is_not_lost),
-      TEST(race_by_target), TEST(race_last_of_many), TEST(race_by_count),
-      TEST(descriptor_tells_of_tasks), TEST(descriptor_tells_of_ready_ones),
-      TEST(without_descriptors), TEST(without_memory))
+      TEST(settled_without_an_executor), TEST(unwatched),
+      TEST(cancelled_while_away), TEST(wait_returns_when_something_is_there),
+      TEST(a_nudge_is_not_lost), TEST(race_by_target), TEST(race_last_of_many),
+      TEST(race_by_count), TEST(descriptor_tells_of_tasks),
+      TEST(descriptor_tells_of_ready_ones),
+      TEST(descriptor_tells_of_those_settled_here), TEST(without_descriptors),
+      TEST(without_memory))

@@ -200,6 +200,23 @@ describe("on_done", function()
       return f, gate, pool
     end
 
+    -- Those that were added by the other handle were never called.
+    it("calls what was added by any handle of the future", function()
+      local f, gate, pool = held()
+      local order = {}
+      local function add(future, name)
+        future:on_done(function() order[#order + 1] = name end)
+      end
+      add(f, "first")
+      local _, unfinished = pool:shutdown { timeout = 0 }
+      assert.equal(f, unfinished[1])
+      add(unfinished[1], "second")
+      add(f, "third")
+      gate:open()
+      f:wait(check.BOUND)
+      assert.same({ "first", "second", "third" }, order)
+    end)
+
     it("calls in order of registration", function()
       local f, gate = held()
       local order = {}

@@ -75,6 +75,28 @@ describe("tandem.poll", function()
       assert.is_true(called)
       assert.is_true(tandem.now() - before < check.BOUND)
     end)
+
+    -- It ran on as long as each callback had the next one ready.
+    it("returns though each callback makes the next one due", function()
+      local pool, left = new_pool(1), 50
+      local function go_on()
+        left = left - 1
+        if left == 0 then return end
+        local future = pool:submit("fixtures.basic:nothing")
+        future:on_done(go_on)
+        check.eventually(function() return future:done() end, "the next one")
+      end
+      pool:submit("fixtures.basic:nothing"):on_done(go_on)
+      local polls = 0
+      while left > 0 do
+        assert.is_true(readable(check.BOUND))
+        assert.is_true(tandem.poll(0) <= 1)
+        polls = polls + 1
+      end
+      -- Some were called at once, as they were done when they were asked.
+      assert.is_true(polls >= 5, polls .. " polls")
+      assert_quiet()
+    end)
   end, { concurrent = true })
 end)
 
@@ -103,6 +125,21 @@ describe("tandem.fileno", function()
         assert.equal(round, called)
         assert_quiet()
       end
+    end)
+
+    it("is readable when a future with a callback is cancelled", function()
+      local pool, gate, called = new_pool(1), gates.new(), 0
+      pool:submit("fixtures.gate:wait", gate.path)
+      gate:wait_started(1)
+      local queued = pool:submit("fixtures.basic:echo")
+      queued:on_done(function() called = called + 1 end)
+      assert_quiet()
+      assert.is_true(queued:cancel())
+      assert.is_true(readable(check.BOUND))
+      assert.equal(1, tandem.poll(0))
+      assert.equal(1, called)
+      assert_quiet()
+      gate:open()
     end)
 
     it("is readable until all of many callbacks have run", function()
