@@ -17,8 +17,9 @@
 static const char preload_all[] =
     "local path, cpath = package.path, package.cpath\n"
     "worker_path, worker_cpath = path, cpath\n"
-    "for _, name in ipairs { 'chain', 'check', 'futures', 'init', 'map',\n"
-    "    'measure', 'pool', 'progress', 'range', 'search', 'source' } do\n"
+    "for _, name in ipairs { 'chain', 'check', 'futures', 'init', 'loop',\n"
+    "    'map', 'measure', 'pool', 'progress', 'range', 'search', 'source' }\n"
+    "do\n"
     "  local file = assert(package.searchpath('tandem.' .. name, path))\n"
     "  local chunk = assert(loadfile(file))\n"
     "  name = name == 'init' and 'tandem' or 'tandem.' .. name\n"
