@@ -42,7 +42,7 @@ end
 
 --- The traceback of a coroutine, where the host has a debug library.
 local function trace_of(co, err)
-  local traceback = (package.loaded.debug or {}).traceback
+  local traceback = (core.loaded("debug") or {}).traceback
   return traceback and traceback(co, tostring(err))
 end
 
@@ -125,6 +125,23 @@ local function checked(future, timeout)
   return check.value(2, "await", "timeout", check.kinds.number, timeout)
 end
 
+-- Whose loops we have adapters for, and what else tells them.
+local ADAPTERS = {
+  { "cqueues", "cqueues", "tandem.cqueues" },
+  { "luv", "luv", "tandem.luv" },
+  { "net.server", "util.async", "tandem.prosody" },
+}
+
+--- Where nobody has attached a loop: those whose libraries the program has
+-- loaded are meant.
+local function attach_loaded()
+  for _, adapter in ipairs(ADAPTERS) do
+    if core.loaded(adapter[1]) and core.loaded(adapter[2]) then
+      require(adapter[3])
+    end
+  end
+end
+
 local function refuse()
   if not attached[1] then
     check.fail("await: no event loop is attached: require \"tandem.luv\", "
@@ -142,9 +159,9 @@ end
 
 local function await(find, future, timeout)
   timeout = checked(future, timeout)
-  if not is_yieldable() or not attached[1] then
-    return without_loop(future, timeout)
-  end
+  if not is_yieldable() then return without_loop(future, timeout) end
+  if not attached[1] then attach_loaded() end
+  if not attached[1] then return without_loop(future, timeout) end
   if future:done() then return future:result() end
   local wait, wake = find()
   if not wait then return without_loop(future, timeout) end

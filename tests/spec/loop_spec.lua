@@ -191,6 +191,34 @@ describe("tandem.loop", function()
     end)
   end)
 
+  local LOOPS = {
+    luv = [[
+      local uv = require "luv"
+      coroutine.wrap(body)()
+      uv.run()
+    ]],
+    cqueues = [[
+      local cq = require("cqueues").new()
+      cq:wrap(body)
+      assert(cq:loop())
+    ]],
+  }
+  for name, run in pairs(LOOPS) do
+    it("attaches the loop that the program has loaded: " .. name, function()
+      local code, out, err = run_script([[
+        local tandem = require "tandem"
+        local pool <close> = tandem.thread_pool(1)
+        local function body()
+          print(tandem.await(pool:submit("fixtures.inside:sleep", 0.05)))
+          print(tandem.await(pool:submit("fixtures.basic:add", 1, 2)))
+        end
+      ]] .. run)
+      assert.equal("", err)
+      assert.equal(0, code)
+      assert.matches("\n3\n$", "\n" .. out)
+    end)
+  end
+
   it("says what to do where no loop is attached", function()
     local code, out, err = run_script [[
       local tandem = require "tandem"
