@@ -29,18 +29,6 @@ tdml_future *tdml_future_push_next(lua_State *L, tdml_client *c);
  * settled already. */
 void tdml_future_sethold(lua_State *L, int idx, int before);
 
-/* Sees to it that what a settled task ended with is there as bytes: it may be
- * kept as values in the notes of the future at idx, that of a group always is.
- * A failed one has a message of the error and its traceback. `mode`: what to do
- * with metatables. TDM_OK, TDM_ENCODE or TDM_NOMEM. */
-int tdml_future_needbytes(lua_State *L, int idx, int mode);
-
-/* Pushes what is wrong after needbytes, or raises that memory is. */
-void tdml_future_pusherror(lua_State *L, int err);
-
-/* The future at idx was settled by hand: hands on what waits for it. */
-void tdml_future_pass(lua_State *L, int idx);
-
 /* The task of the future at idx; an argument error if it is no future. */
 tdm_task *tdml_checkfuture(lua_State *L, int idx);
 
@@ -50,21 +38,18 @@ int tdml_future_getnotes(lua_State *L, int idx);
 /* Pushes the notes, made where there are none. */
 void tdml_future_neednotes(lua_State *L, int idx);
 
-/* forget(future, fn): that callback will not be called. Where it was the only
- * one, the future is no longer kept. */
+/* Takes in what may have settled the task by now. */
+void tdml_future_look(lua_State *L, tdm_task *t);
+
+/* callbacks.c: future:on_done(fn) -> future */
+int tdml_future_on_done(lua_State *L);
+
+/* callbacks.c: forget(future, fn): that callback will not be called. Where it
+ * was the only one, the future is no longer kept. */
 int tdml_future_forget(lua_State *L);
 
 /* future:result([timeout]), for a future at index 1. */
 int tdml_future_result(lua_State *L);
-
-/* Pushes what a failed payload holds: the error value as it is to be raised,
- * and the traceback or nil. */
-void tdml_push_failure(lua_State *L, const tdm_task *t, const char *p,
-                       size_t n);
-
-/* Pushes the error of a task that ended without a payload to say how: it was
- * cancelled, or ran out of time. */
-void tdml_push_unsaid(lua_State *L, const tdm_task *t);
 
 /* Calls the function on top, a callback, with the future at idx, and pops it.
  * Raises nothing. */

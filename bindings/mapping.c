@@ -3,8 +3,8 @@
 #include "../core/shared.h"
 #include "chunk.h"
 #include "failure.h"
-#include "future.h"
 #include "known.h"
+#include "outcome.h"
 #include "pool.h"
 
 typedef struct mapping {

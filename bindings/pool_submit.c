@@ -1,8 +1,8 @@
 /* Submitting: check, encode, hand over; and what is raised where a task is not
  * taken. */
 #include "../core/nest.h"
-#include "future.h"
 #include "known.h"
+#include "outcome.h"
 #include "pool.h"
 #include "pump.h"
 

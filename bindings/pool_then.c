@@ -1,6 +1,7 @@
 /* Continuations: tasks that run when another has ended. */
 #include "../core/then.h"
 #include "known.h"
+#include "outcome.h"
 #include "pool.h"
 
 /* In a forked child a task of the parent's never ends; and the continuation

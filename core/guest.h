@@ -59,8 +59,8 @@ void tdm_guest_make_ops(tdm_shared *s);
 void tdm_guest_init(tdm_guest *g, tdm_shared *s, const tdm_runner *r,
                     tdm_port *port);
 
-/* Wakes all guests: what tdm_executor.stir is for the pool. */
-void tdm_guests_stir(void *shared);
+/* Wakes all guests of the pool, `arg`: what tdm_executor.stir is for. */
+void tdm_guests_stir(void *arg);
 
 /* --- shared.c --- */
 
