@@ -14,7 +14,7 @@ local report = require "bench.report"
 
 local FAMILIES = {
   "latency", "map", "cpu", "sleep", "data", "life", "stop", "chain",
-  "memory",
+  "host", "memory",
 }
 
 local function positive(text)

@@ -110,7 +110,7 @@ need_hosts() {
 case $profile in
   build) need_build ;;
   demo) need_build; need_modules argparse socket ;;
-  bench) need_build; need_modules argparse cjson ;;
+  bench) need_build; need_modules argparse cjson luv ;;
   repl) need_build; need_modules cjson argparse socket term system readline ;;
   test | asan | tsan) need_tests ;;
   hosts) need_hosts ;;
