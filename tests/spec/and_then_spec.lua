@@ -791,8 +791,9 @@ describe("and_then", function()
     end)
 
     it("fails for a group whose results were made unfit", function()
-      local pool = new_pool(1)
-      local f = pool:submit(ECHO, {})
+      local pool, gate = new_pool(1), gates.new()
+      if kind == "serial" then gate:open() end
+      local f = pool:submit("fixtures.gate:wait", gate.path, {})
       f:on_done(function() f:result()[1] = print end)
       local group = tandem.all { f }
       if kind == "serial" then -- it is settled already
@@ -800,6 +801,7 @@ describe("and_then", function()
         return
       end
       local g = group:and_then(pool, ECHO)
+      gate:open()
       check.kind("encode", g.result, g, check.BOUND)
     end)
 
