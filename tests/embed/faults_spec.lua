@@ -3,6 +3,7 @@ local files = require "spec.support.files"
 local programs = require "embed.programs"
 local run_script = require "spec.support.script"
 local scale = require "spec.support.scale"
+local stranger = require "spec.support.stranger"
 
 local assert_fine = programs.assert_fine
 
@@ -15,11 +16,14 @@ local NAMES = {
 }
 
 describe("a host at its limit on", function()
+  after_each(function() programs.before = nil end)
+
   for limit, names in pairs(NAMES) do
     for kind, name in pairs(names) do
       -- A sanitizer has threads of its own, and terabytes of address space.
       if limit == "nofile" or not scale.sanitized then
         it(("%s is told so, and goes on (%s)"):format(limit, kind), function()
+          programs.before = limit == "nproc" and stranger.prefix or nil
           assert.matches(name, assert_fine("limits", kind, limit), 1, true)
         end)
       end

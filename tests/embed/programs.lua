@@ -8,6 +8,9 @@ local core = assert(package.searchpath("tandem.core", package.cpath))
 --- Where the build is.
 programs.build = assert(core:match("^(.*)/tandem/core%.so$"))
 
+--- A command that is put before each, or nil.
+programs.before = nil
+
 --- Where the programs are.
 programs.folder = programs.build .. "/tests/embed/"
 
@@ -39,7 +42,7 @@ end
 function programs.run(name, ...)
   local mark = files.mark()
   local folder = files.directory()
-  local words = { environment(name), "timeout 120",
+  local words = { environment(name), "timeout 120", programs.before or "",
                   files.quote(path_of(name)) }
   for _, word in ipairs { ... } do words[#words + 1] = files.quote(word) end
   local _, _, code = os.execute(("%s >%s/out 2>%s/err </dev/null"):format(

@@ -1,35 +1,12 @@
 --- Scripts run as a process of their own, for what ends a process.
 local files = require "spec.support.files"
 local preload = require "spec.support.preload"
-
-local function read_command(command)
-  local pipe <close> = assert(io.popen(command))
-  return pipe:read("l")
-end
-
-local is_root = read_command("id -u") == "0"
-
--- A user with no process of its own: limits on the number of processes do
--- not hold for root, and count what else a user runs.
-local STRANGER = 61234
-
-local function threads_of(uid)
-  local list = read_command("grep -sH -e ^Uid: -e ^Threads: " ..
-    "/proc/[0-9]*/status | awk -v uid=" .. uid .. " '" ..
-    '$1 ~ /Uid:$/ { mine = $2 == uid } ' ..
-    "$1 ~ /Threads:$/ && mine { n += $2 } END { print n + 0 }'")
-  return tonumber(list)
-end
+local stranger = require "spec.support.stranger"
 
 -- A shell line that runs Lua with at most `room` threads, its own included.
 local function with_few_threads(line, room)
-  local uid = is_root and STRANGER or tonumber(read_command("id -u"))
-  local limit = threads_of(uid) + room
-  local shell = ("bash -c %s"):format(
-    files.quote(("ulimit -u %d && exec %s"):format(limit, line)))
-  if not is_root then return shell end
-  return ("setpriv --reuid %d --regid %d --clear-groups %s")
-    :format(uid, uid, shell)
+  return ("%s bash -c %s"):format(stranger.prefix, files.quote(
+    ("ulimit -u %d && exec %s"):format(stranger.threads() + room, line)))
 end
 
 local function assignments(env)
