@@ -1,6 +1,7 @@
 #include "module.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,7 +156,8 @@ static int get_environment(lua_State *L) {
 
 /* is_program(path) -> true; or false and what is wrong with it */
 static int is_program(lua_State *L) {
-  int ok = access(luaL_checkstring(L, 1), X_OK) == 0;
+  /* As of the effective user, as exec does it. */
+  int ok = faccessat(AT_FDCWD, luaL_checkstring(L, 1), X_OK, AT_EACCESS) == 0;
   lua_pushboolean(L, ok);
   if (ok) return 1;
   lua_pushstring(L, strerror(errno));
