@@ -89,10 +89,12 @@ describe("the package", function()
 
   it("has a man page that can be read", function()
     local page, code = stage.lines("mandoc -T ascii "
-      .. stage.word("/usr/share/man/man1/tandem.1") .. " | col -b")
+      .. stage.word("/usr/share/man/man1/tandem.1"))
     assert.equal(0, code)
-    assert.matches("^TANDEM%(1%)", page[1])
-    assert.matches("\nEXIT STATUS\n", table.concat(page, "\n"))
+    -- Bold letters are printed twice, one over the other.
+    local text = table.concat(page, "\n"):gsub(".\8", "")
+    assert.matches("^TANDEM%(1%)", text)
+    assert.matches("\nEXIT STATUS\n", text)
   end)
 
   it("has documents whose links lead somewhere", function()
