@@ -59,27 +59,31 @@ local BEFORE_FORK = [[
   end
 ]]
 
+-- The pid file tells which process it is by now.
+local function find_daemon(h)
+  h.server.pid = h:pid()
+  assert.equal(tostring(h.server.pid),
+               files.read(h.server.folder .. "/prosody.pid"))
+  return h
+end
+
+local function end_daemon(h)
+  h.server:signal("TERM")
+  processes.wait_gone(h.server.pid)
+  h.server:assert_gone()
+  assert.equal(0, h.server:status()) -- of the one that forked
+  local log = h.server:log()
+  assert.matches("Shutdown complete", log, 1, true)
+  assert.is_nil(log:find("Traceback", 1, true), log)
+end
+
 describe("prosody as a daemon", function()
   after_each(server.end_all)
 
   local function start(before)
     local h = host.start(kind, { daemon = true, at_load = before })
     assert.equal("true", files.read(h.server.folder .. "/load.lua.out"))
-    -- Now it is the one that the pid file tells.
-    h.server.pid = h:pid()
-    assert.equal(tostring(h.server.pid),
-                 files.read(h.server.folder .. "/prosody.pid"))
-    return h
-  end
-
-  local function end_daemon(h)
-    h.server:signal("TERM")
-    processes.wait_gone(h.server.pid)
-    h.server:assert_gone()
-    assert.equal(0, h.server:status()) -- of the one that forked
-    local log = h.server:log()
-    assert.matches("Shutdown complete", log, 1, true)
-    assert.is_nil(log:find("Traceback", 1, true), log)
+    return find_daemon(h)
   end
 
   it("has nothing of a pool that was used before its fork", function()
@@ -211,6 +215,15 @@ describe("the example of prosody", function()
       assert.equal(400, (get(h, wrong)), wrong)
     end
     stop(h)
+  end)
+
+  it("counts in a daemon, with a pool from before its fork", function()
+    local h = find_daemon(start { daemon = true })
+    for _ = 1, 3 do assert.equal("168\n", select(2, get(h, "1000"))) end
+    local connections = send_long(h, 6)
+    for _, connection in ipairs(connections) do connection:close() end
+    wait_for_count(h, 0)
+    end_daemon(h)
   end)
 
   it("answers others while it counts", function()
