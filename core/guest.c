@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "error.h"
+#include "fork.h"
 #include "mem.h"
 
 static tdm_guest *guest_of(tdm_executor *e) { return (tdm_guest *)e; }
@@ -263,6 +264,31 @@ static int guest_is_over(tdm_executor *e) {
   return 1;
 }
 
+/* Of all that the parent had, a forked child has this guest alone. */
+static int renew_pool(tdm_shared *s) {
+  if (!tdm_executor_try_adopt(s->pool, s->port)) return 0;
+  if (tdm_mutex_init(&s->lock, TDM_RANK_SHARED) != TDM_OK) return 0;
+  tdm_process_lock();
+  s->guests = 0;
+  s->has_keeper = 0;
+  tdm_process_unlock();
+  s->first = NULL;
+  return 1;
+}
+
+static int guest_try_renew(tdm_executor *e) {
+  tdm_guest *g = guest_of(e);
+  tdm_shared *s = g->shared;
+  if (g->is_open || g->has_left) return 0;
+  if (tdm_executor_is_foreign(s->pool) && !renew_pool(s)) return 0;
+  tdm_process_lock();
+  s->guests++;
+  tdm_process_unlock();
+  g->next = s->first;
+  s->first = g;
+  return 1;
+}
+
 static void guest_leave(tdm_executor *e) {
   tdm_guest *g = guest_of(e);
   tdm_shared *s = g->shared;
@@ -298,6 +324,7 @@ void tdm_guest_make_ops(tdm_shared *s) {
       .workers = guest_workers,
       .tally = guest_tally,
       .lost = guest_lost,
+      .try_renew = o->try_renew != NULL ? guest_try_renew : NULL,
       .try_stop = o->try_stop != NULL ? guest_try_stop : NULL,
       .keep_time = o->keep_time != NULL ? guest_keep_time : NULL,
       .try_cancel = o->try_cancel != NULL ? guest_try_cancel : NULL,

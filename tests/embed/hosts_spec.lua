@@ -39,7 +39,7 @@ describe("a host", function()
         assert_fine("forking", kind, case, "own")
       end)
 
-      if case ~= "none" and case ~= "unused" then
+      if case ~= "none" then
         it(("may fork %s (shared %s)"):format(what, kind), function()
           assert_fine("forking", kind, case, "shared")
         end)
