@@ -35,7 +35,9 @@ end
 --- One coroutine after another, or all at once.
 local function await(pool, n, at_once)
   local start = now()
-  local function ask(i) assert(tandem.await(pool:submit("math:abs", -i)) == i) end
+  local function ask(i)
+    assert(tandem.await(pool:submit("math:abs", -i)) == i)
+  end
   if at_once then
     for i = 1, n do coroutine.wrap(ask)(i) end
   else
