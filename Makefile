@@ -282,7 +282,7 @@ gc: needs-test ## the specs with the collector always at work
 	  scripts/dev/run-tests.sh -- $(SPECS)
 
 # What is different for a pool that others may use has specs of its own.
-SHARED_SPECS = $(filter-out $(foreach name,options nested process_idle \
+SHARED_SPECS = $(filter-out $(foreach name,options nested nested_stop process_idle \
   process_isolation,tests/spec/$(name)_spec.lua),$(SPECS))
 
 test-shared: needs-test ## the specs, with pools that are shared

@@ -1,0 +1,155 @@
+--- Stopping tasks that wait for tasks of their own.
+local check = require "spec.support.check"
+local files = require "spec.support.files"
+local for_each_pool = require "spec.support.pools"
+local gates = require "spec.support.gate"
+local rest = require "spec.support.rest"
+local scale = require "spec.support.scale"
+local tandem = require "tandem"
+
+local assert_adds_up, await_rest = rest.assert_adds_up, rest.await
+
+if scale.defers_signals then
+  pending("stopping Lua code, where signals are put off")
+  return
+end
+
+-- The name of a task of the fixtures.
+local function task(name)
+  return "fixtures.nested:" .. name
+end
+
+local function new_log()
+  return files.directory() .. "/log"
+end
+
+describe("stopping a task that waits for one of its own", function()
+  for_each_pool(function(new_pool, kind)
+    it("stops the one on top of it", function()
+      local pool = new_pool(1)
+      for _ = 1, 3 do
+        local gate, log = gates.new(), new_log()
+        local future = pool:submit(task "wait_for_loop", gate.path, log)
+        gate:wait_started(1)
+        assert.is_true(future:cancel("interrupt"))
+        assert.is_true(future:wait(check.BOUND))
+        assert.equal("cancelled", future:status())
+        assert.same({ "inner", "outer" }, files.lines(log))
+        assert.equal(21, pool:call(task "fib", 8))
+      end
+      await_rest(pool)
+    end)
+
+    it("stops it for want of time", function()
+      local pool = new_pool(1)
+      local gate, log = gates.new(), new_log()
+      local future = pool:with { timeout = 0.1 }
+        :submit(task "wait_for_loop", gate.path, log)
+      local err = future:error(check.BOUND)
+      assert.equal("timeout", err.kind)
+      assert.equal("failed", future:status())
+      assert.same({ "inner", "outer" }, files.lines(log))
+      assert.equal(21, pool:call(task "fib", 8))
+    end)
+
+    it("heeds the limits of nested ones", function()
+      local pool = new_pool(1)
+      for _ = 1, 2 do
+        local name, limit, status, after = pool:call(task "timeout", 0.05)
+        assert.same({ "timeout", "failed", "next" }, { name, status, after })
+        assert.is_true(math.abs(limit - 0.05) < 1e-6)
+      end
+      local both = pool:with { timeout = 10 }:submit(task "timeout", 0.05)
+      assert.equal("timeout", (both:result(check.BOUND)))
+      both = pool:with { timeout = 0.05 }:submit(task "timeout", 10)
+      assert.equal("timeout", both:error(check.BOUND).kind)
+    end)
+
+    it("gives nested ones the pool's limit", function()
+      local pool = new_pool { max_workers = 1, timeout = 0.1 }
+      local future = pool:submit(task "loop_on_top")
+      assert.equal("timeout", future:error(check.BOUND).kind)
+      assert.equal(1, pool:call("fixtures.basic:echo", 1))
+    end)
+
+    it("can be done by the one on top of it, if it is told to", function()
+      local pool = new_pool(1)
+      local ok, status = pool:call(task "cancel_below", "pending")
+      assert.same({ false, "done" }, { ok, status })
+      -- It hears of it at once, and so does not come to tell.
+      local _, how, good, name = pool:call(task "cancel_below", "interrupt")
+      assert.same({ "cancelled", false, "cancelled" }, { how, good, name })
+    end)
+
+    it("gives up all of it where one on top is in C", function()
+      local pool, gate = new_pool(1), gates.new()
+      local future = pool:submit(task "stuck", gate.path, 0.05, 2)
+      if kind == "process" then
+        -- There it ends when it comes back.
+        assert.is_true(tandem.is_error(future:error(check.BOUND), "timeout"))
+        return
+      end
+      local err = future:error(check.BOUND)
+      assert.equal("timeout", err.kind)
+      assert.is_true(math.abs(err.limit - 0.05) < 1e-3)
+      assert.equal(21, pool:call(task "fib", 8))
+      check.eventually(function() return pool:stats().lost == 0 end,
+                       "a thread comes back from C")
+    end)
+
+    it("may call from what is closed then", function()
+      local pool, gate, log = new_pool(1), gates.new(), new_log()
+      local future = pool:submit(task "close_by_call", gate.path, log)
+      gate:wait_started(1)
+      assert.is_true(future:cancel("interrupt"))
+      assert.is_true(future:wait(check.BOUND))
+      assert.equal("cancelled", future:status())
+      assert.equal(1, pool:call("fixtures.basic:echo", 1))
+      await_rest(pool)
+    end)
+
+    it("happens when the pool's block is left by an error", function()
+      local gate, log = gates.new(), new_log()
+      local future, behind
+      local ok, err = pcall(function()
+        local pool <close> = new_pool(1, "loose")
+        future = pool:submit(task "wait_for_loop", gate.path, log)
+        behind = pool:submit("fixtures.basic:echo")
+        gate:wait_started(1)
+        error("out", 0)
+      end)
+      assert.same({ false, "out" }, { ok, err })
+      assert.equal("cancelled", future:status())
+      assert.equal("cancelled", behind:status())
+    end)
+
+    it("ends what is pending with the pool", function()
+      local gate, log = gates.new(), new_log()
+      local pool = new_pool(1)
+      local future = pool:submit(task "leave_and_wait", gate.path, log, 5)
+      gate:wait_started(1)
+      local n = pool:cancel_pending()
+      gate:open()
+      future:result(check.BOUND)
+      if kind == "thread" then
+        assert.equal(5, n)
+        assert.is_true(pool:shutdown())
+        assert.same({}, files.lines(log))
+        assert.equal(5, pool:stats().cancelled)
+      end
+      assert.is_true(pool:shutdown())
+      assert_adds_up(pool:stats())
+    end)
+
+    it("by shutdown leaves nothing pending", function()
+      local gate, log = gates.new(), new_log()
+      local pool = new_pool(1)
+      pool:submit(task "leave_and_wait", gate.path, log, 5)
+      gate:wait_started(1)
+      assert.is_false(pool:shutdown { cancel_pending = true, wait = false })
+      gate:open()
+      assert.is_true(pool:shutdown())
+      assert_adds_up(pool:stats())
+    end)
+  end, { concurrent = true })
+end)
