@@ -383,54 +383,8 @@ describe("a task that submits to its own pool", function()
   end)
 end)
 
--- Until the worker that runs this one sleeps, which it does where it waits.
-local function await_sleep(pool, name)
-  check.eventually(function()
-    for _, worker in ipairs(pool:workers()) do
-      local path = ("/proc/self/task/%d/stat"):format(worker.tid)
-      if worker.task == name then
-        return files.read(path):match("%) (%a)") == "S"
-      end
-    end
-  end, "a worker asleep")
-end
-
 describe("threads take nested tasks from each other:", function()
   for_each_pool(function(new_pool)
-    it("interrupting reaches one that runs elsewhere", function()
-      local pool = new_pool(2)
-      for _, name in ipairs { "loop", "swallow", "sleep", "coroutine" } do
-        local gate, held = gates.new(), gates.new()
-        local future = pool:submit(task "interrupt_elsewhere", gate.path,
-                                   held.path, "fixtures.stubborn:" .. name)
-        gate:wait_started(1)
-        held:open()
-        assert.same({ true, false, "cancelled", "cancelled" },
-                    { future:result(check.BOUND) })
-      end
-      await_rest(pool)
-    end)
-
-    it("both end when the outer one is stopped", function()
-      local pool = new_pool(2)
-      for round = 1, 4 do
-        local gate, held, log = gates.new(), gates.new(), new_log()
-        local view = round % 2 == 0 and pool:with { timeout = 0.2 } or pool
-        local future = view:submit(task "wait_for_far", gate.path, held.path,
-                                   log)
-        gate:wait_started(1)
-        held:open()
-        await_lines(log, 1)
-        await_sleep(pool, task "wait_for_far")
-        if view == pool then assert.is_true(future:cancel("interrupt")) end
-        assert.is_true(future:wait(check.BOUND))
-        assert.equal(view == pool and "cancelled" or "failed", future:status())
-        await_lines(log, 3)
-        assert.same({ "inner", "outer", "waits" }, sorted_lines(log))
-      end
-      await_rest(pool)
-    end)
-
     for _, how in ipairs { "result", "wait" } do
       it("a circle over two workers is seen: " .. how, function()
         local pool = new_pool(3)

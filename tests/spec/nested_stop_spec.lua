@@ -23,6 +23,23 @@ local function new_log()
   return files.directory() .. "/log"
 end
 
+local function await_lines(log, n)
+  check.eventually(function() return #files.lines(log) >= n end,
+                   n .. " lines in the log")
+end
+
+-- Until the worker that runs this one sleeps, which it does where it waits.
+local function await_sleep(pool, name)
+  check.eventually(function()
+    for _, worker in ipairs(pool:workers()) do
+      local path = ("/proc/self/task/%d/stat"):format(worker.tid)
+      if worker.task == name then
+        return files.read(path):match("%) (%a)") == "S"
+      end
+    end
+  end, "a worker asleep")
+end
+
 describe("stopping a task that waits for one of its own", function()
   for_each_pool(function(new_pool, kind)
     it("stops the one on top of it", function()
@@ -152,4 +169,44 @@ describe("stopping a task that waits for one of its own", function()
       assert_adds_up(pool:stats())
     end)
   end, { concurrent = true })
+end)
+
+describe("stopping nested tasks that another thread has taken:", function()
+  for_each_pool(function(new_pool)
+    it("interrupting reaches one that runs elsewhere", function()
+      local pool = new_pool(2)
+      for _, name in ipairs { "loop", "swallow", "sleep", "coroutine" } do
+        local gate, held = gates.new(), gates.new()
+        local future = pool:submit(task "interrupt_elsewhere", gate.path,
+                                   held.path, "fixtures.stubborn:" .. name)
+        gate:wait_started(1)
+        held:open()
+        assert.same({ true, false, "cancelled", "cancelled" },
+                    { future:result(check.BOUND) })
+      end
+      await_rest(pool)
+    end)
+
+    it("both end when the outer one is stopped", function()
+      local pool = new_pool(2)
+      for round = 1, 4 do
+        local gate, held, log = gates.new(), gates.new(), new_log()
+        local view = round % 2 == 0 and pool:with { timeout = 0.2 } or pool
+        local future = view:submit(task "wait_for_far", gate.path, held.path,
+                                   log)
+        gate:wait_started(1)
+        held:open()
+        await_lines(log, 1)
+        await_sleep(pool, task "wait_for_far")
+        if view == pool then assert.is_true(future:cancel("interrupt")) end
+        assert.is_true(future:wait(check.BOUND))
+        assert.equal(view == pool and "cancelled" or "failed", future:status())
+        await_lines(log, 3)
+        local lines = files.lines(log)
+        table.sort(lines)
+        assert.same({ "inner", "outer", "waits" }, lines)
+      end
+      await_rest(pool)
+    end)
+  end, { kind = "thread" })
 end)
