@@ -387,9 +387,19 @@ static void name_thread(const tdm_threads *p, const tdm_thread_member *m) {
   pthread_setname_np(pthread_self(), name);
 }
 
+/* Threads of the process that are to have a heap, and have none yet. */
+static atomic_uint unborn;
+
+/* A thread has its heap from its first allocation on. */
+static void be_born(void) {
+  tdm_mem_free(tdm_mem_new(1));
+  tdm_sub_total(&unborn, 1u);
+}
+
 static void *member_main(void *arg) {
   tdm_thread_member *m = arg;
   tdm_threads *p = m->pool;
+  be_born();
   tdm_store_relaxed(&m->tid, (int)syscall(SYS_gettid));
   name_thread(p, m);
   tdm_thread_heed_interrupts();
@@ -436,15 +446,20 @@ static int hire_locked(tdm_threads *p, tdm_thread_member *m) {
 
 /* Where the address space is limited, as in an auth process of dovecot, the
  * heaps of a few threads fill it, and then tasks fail, and the host's own work.
- * Fewer workers do it all. The first is had in any case. */
+ * Fewer workers do it all. The first is had in any case. True: one more is
+ * unborn. */
 static int may_add(tdm_threads *p) {
-  return tdm_load_relaxed(&p->alive) <= 1 ||
-         tdm_os_has_room(STACK_SIZE + HEAP_SIZE + SPARE_ROOM);
+  size_t n = tdm_add_total(&unborn, 1u) + 1u;
+  if (tdm_load_relaxed(&p->alive) <= 1) return 1;
+  if (tdm_os_has_room(n * (STACK_SIZE + HEAP_SIZE) + SPARE_ROOM)) return 1;
+  tdm_sub_total(&unborn, 1u);
+  return 0;
 }
 
 /* Its place is taken already. */
 static int add_member(tdm_threads *p) {
-  tdm_thread_member *m = may_add(p) ? tdm_mem_zero(sizeof *m) : NULL;
+  int may = may_add(p);
+  tdm_thread_member *m = may ? tdm_mem_zero(sizeof *m) : NULL;
   tdm_mutex_lock(&p->crew_lock);
   int err = m == NULL ? TDM_LIMIT : hire_locked(p, m);
   p->starting--;
@@ -453,6 +468,7 @@ static int add_member(tdm_threads *p) {
     tdm_sub_total(&p->present, 1u);
   }
   tdm_mutex_unlock(&p->crew_lock);
+  if (err != TDM_OK && may) tdm_sub_total(&unborn, 1u);
   if (err != TDM_OK) tdm_mem_free(m);
   return err;
 }
