@@ -3,8 +3,11 @@
  *   shared.c  the pool: found, made, left, ended
  *   guest.c   the executor that each state has before it
  *
- * See shared.h for the whole. `..._locked`: the caller holds SHARED, or the
- * process's lock, as the struct says.
+ * Owns:    a guest nothing but itself; see shared.h for the pool.
+ * Threads: a guest, that of its port. The workers read its counts.
+ * Locks:   SHARED, and the process's lock for what the struct says;
+ *          `..._locked`: the caller holds that.
+ * Blocks:  as shared.h says.
  */
 #ifndef TDM_GUEST_H
 #define TDM_GUEST_H

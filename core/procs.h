@@ -5,9 +5,10 @@
  *   procs_crew.c     workers: start, call, bury
  *   procs_manager.c  the thread that watches zygote and workers
  *
- * Two threads of the host meet here: the port's, which submits and collects,
- * and the manager, which sees deaths, and stands in where the port's thread is
- * away. All below is under `lock`, but for what is constant.
+ * Threads of the host meet here: the port's, which submits and collects, or
+ * those of several ports, where the pool is shared; and the manager, which sees
+ * deaths, and stands in where they are away or asleep. All below is under
+ * `lock`, but for what is constant.
  *
  * `…_locked`: the caller holds the lock. Tasks that settle are gathered in a
  * list and delivered by the caller, who has let go of the lock by then.

@@ -18,8 +18,8 @@
  * Threads: join: the thread of the port. Else as executors.
  * Locks:   the process's (fork.h) for the list; SHARED for what only one thread
  *          may do to the pool, and for the list of guests.
- * Blocks:  free of the last guest, where the pool shall not linger: until its
- *          workers, who are idle, have ended.
+ * Blocks:  is_over and free of the last guest, where the pool shall not linger:
+ *          for a moment, until its workers, who are idle, have ended.
  */
 #ifndef TDM_SHARED_H
 #define TDM_SHARED_H

@@ -18,7 +18,7 @@
  * Threads: a pool, with its tasks, is used by one thread at a time; different
  * pools by different ones. What Lua functions do with a state passed to them
  * (new_pool, pack, unpack) is its thread's business.
- * Blocks:  wait, collect, free_pool, as they say.
+ * Blocks:  submit, wait, collect, free_pool, as they say.
  */
 #ifndef TANDEM_H
 #define TANDEM_H
