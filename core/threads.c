@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "births.h"
 #include "cpu.h"
 #include "error.h"
 #include "mem.h"
@@ -29,11 +30,6 @@
 #else
 #define STACK_SIZE ((size_t)1024 * 1024)
 #endif
-
-/* What the C library reserves for the first allocation of a thread, as long as
- * it does so, and what is left to the rest of the process then. */
-#define HEAP_SIZE ((size_t)64 * 1024 * 1024)
-#define SPARE_ROOM ((size_t)32 * 1024 * 1024)
 
 /* Tasks shorter than this are done before another worker is awake. */
 #define SHORT_TASK (20 * INT64_C(1000))
@@ -387,19 +383,10 @@ static void name_thread(const tdm_threads *p, const tdm_thread_member *m) {
   pthread_setname_np(pthread_self(), name);
 }
 
-/* Threads of the process that are to have a heap, and have none yet. */
-static atomic_uint unborn;
-
-/* A thread has its heap from its first allocation on. */
-static void be_born(void) {
-  tdm_mem_free(tdm_mem_new(1));
-  tdm_sub_total(&unborn, 1u);
-}
-
 static void *member_main(void *arg) {
   tdm_thread_member *m = arg;
   tdm_threads *p = m->pool;
-  be_born();
+  tdm_birth_give();
   tdm_store_relaxed(&m->tid, (int)syscall(SYS_gettid));
   name_thread(p, m);
   tdm_thread_heed_interrupts();
@@ -444,21 +431,9 @@ static int hire_locked(tdm_threads *p, tdm_thread_member *m) {
   return err;
 }
 
-/* Where the address space is limited, as in an auth process of dovecot, the
- * heaps of a few threads fill it, and then tasks fail, and the host's own work.
- * Fewer workers do it all. The first is had in any case. True: one more is
- * unborn. */
-static int may_add(tdm_threads *p) {
-  size_t n = tdm_add_total(&unborn, 1u) + 1u;
-  if (tdm_load_relaxed(&p->alive) <= 1) return 1;
-  if (tdm_os_has_room(n * (STACK_SIZE + HEAP_SIZE) + SPARE_ROOM)) return 1;
-  tdm_sub_total(&unborn, 1u);
-  return 0;
-}
-
-/* Its place is taken already. */
+/* Its place is taken already. The first worker is had in any case. */
 static int add_member(tdm_threads *p) {
-  int may = may_add(p);
+  int may = tdm_birth_expect(STACK_SIZE, tdm_load_relaxed(&p->alive) <= 1);
   tdm_thread_member *m = may ? tdm_mem_zero(sizeof *m) : NULL;
   tdm_mutex_lock(&p->crew_lock);
   int err = m == NULL ? TDM_LIMIT : hire_locked(p, m);
@@ -468,7 +443,7 @@ static int add_member(tdm_threads *p) {
     tdm_sub_total(&p->present, 1u);
   }
   tdm_mutex_unlock(&p->crew_lock);
-  if (err != TDM_OK && may) tdm_sub_total(&unborn, 1u);
+  if (err != TDM_OK && may) tdm_birth_forget();
   if (err != TDM_OK) tdm_mem_free(m);
   return err;
 }
