@@ -7,7 +7,8 @@
 # its own count; one that dies before counting, or fails without having
 # counted a failure, counts as one failure. The last line printed is the sum,
 # 'N passed, N failed[, N skipped]'; the exit code is 0 only when something
-# ran and nothing failed.
+# ran and nothing failed. What failed is told once more before it: a reader may
+# see only the end.
 #
 # WRAP     a command put before each C program (valgrind, setarch).
 # LUA_WRAP the same before Lua, for instance "env LD_PRELOAD=...".
@@ -42,7 +43,19 @@ $1: $(bad_end)"
   fi
   passed=$((passed + ${2:-0}))
   failed=$((failed + count))
+  [ "$count" -eq 0 ] || remember "$1"
   skipped=$((skipped + ${4:-0}))
+}
+
+# busted tells of failures after its count; what breaks off, at its end.
+remember() {  # what
+  { echo "-- $1"
+    if [ -n "$(busted_count)" ]; then
+      sed -n '/^\(Failure\|Error\) ->/,$p' "$work/log"
+    else
+      grep -v ' ok (' "$work/log" | tail -n 40
+    fi
+  } >>"$work/failures"
 }
 
 bad_end() {
@@ -103,6 +116,7 @@ for spec in "$@"; do
   add "$spec" $(busted_count)
 done
 
+[ "$failed" -eq 0 ] || { echo; cat "$work/failures"; }
 [ -z "$broken" ] || printf '\nbroke off:%s\n' "$broken"
 if [ $((passed + failed)) -eq 0 ]; then
   echo "no test ran"
