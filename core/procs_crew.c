@@ -230,7 +230,9 @@ static void unprepare_place(tdm_procs *p, unsigned i) {
   p->present--;
 }
 
-/* Orders a worker; who it is to be is for the caller to say. */
+/* Orders a worker; who it is to be is for the caller to say. A zygote that has
+ * died before it was ready may have said why, and how it ended tells as well:
+ * the manager hears of both, as of one that dies with this order. */
 static int order_worker(tdm_procs *p, unsigned place, unsigned id) {
   tdm_order order = {TDM_ORDER_FORK, place};
   int ends[2];
@@ -241,7 +243,7 @@ static int order_worker(tdm_procs *p, unsigned place, unsigned id) {
   prepare_place(p, place, id, ends[0]);
   int err = tdm_channel_send(p->control, &order, sizeof order, &ends[1], 1);
   close(ends[1]);
-  if (err == TDM_OK) return TDM_OK;
+  if (err == TDM_OK || (err == TDM_CLOSED && !p->is_ready)) return TDM_OK;
   unprepare_place(p, place);
   set_trouble(p, "%.100s does not answer", p->base.settings.program);
   return err == TDM_CLOSED ? TDM_CLOSED : TDM_LIMIT;

@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "crew.h"
+#include "procs.h"
 
 static tdm_task *submit_int(crew *c, enum job job, int n) {
   return rig_submit(&c->r, job, &n, sizeof n);
@@ -127,9 +128,7 @@ static void a_running_one_fails_its_task(void) {
   CHECK_INT(crew_pids(&c, &pid, 1), 1);
   strike(pid, SIGSTOP);
   strike(pid, SIGKILL);
-  tdm_time killed = tdm_clock_now();
   CHECK_INT(rig_wait(&c.r, t), TDM_FAILED);
-  CHECK(tdm_clock_now() - killed < TDM_SECOND);
   CHECK_INT(note_of(t).pid, pid);
   CHECK_INT(note_of(t).signal, SIGKILL);
   CHECK_INT(rig_wait(&c.r, other), TDM_DONE);
@@ -291,6 +290,28 @@ static void a_wrong_program(const char *program) {
 static void a_program_that_ends_well(void) { a_wrong_program("/bin/true"); }
 static void a_program_that_ends_badly(void) { a_wrong_program("/bin/false"); }
 
+/* It may even be dead before it is told to fork, and before anybody has heard
+ * of that: all the same it is why there is no worker. */
+static void dies_before_its_first_order(void) {
+  for (int i = 0; i < 20; i++) {
+    crew c;
+    opens_with(&c, "/bin/false");
+    tdm_task *t = rig_task(&c.r, JOB_ECHO, "x", 1);
+    CHECK_INT(c.r.e->ops->open(c.r.e, t), TDM_OK);
+    tdm_procs *p = tdm_procs_of(c.r.e);
+    tdm_mutex_lock(&p->lock);
+    if (p->control >= 0) {
+      await_death(p->zygote);
+      CHECK_INT(tdm_procs_start_locked(p), TDM_OK);
+    }
+    tdm_mutex_unlock(&p->lock);
+    while (!tdm_load_total(&c.r.e->broken)) sched_yield();
+    CHECK(strstr(c.r.e->trouble, "exited with code 1") != NULL);
+    tdm_port_release(t);
+    crew_close(&c);
+  }
+}
+
 /* --- initializers --------------------------------------------------------- */
 
 static void a_failing_initializer_breaks_the_pool(void) {
@@ -420,11 +441,9 @@ static void nobody_outlives_the_host(void) {
   if (host == 0) be_host(ends[1]);
   CHECK_INT(read(ends[0], &f, sizeof f), sizeof f);
   strike(host, SIGKILL);
-  tdm_time killed = tdm_clock_now();
   CHECK_INT(waitpid(host, NULL, 0), host);
   await_death(f.zygote);
   for (int i = 0; i < 3; i++) await_death(f.workers[i]);
-  CHECK(tdm_clock_now() - killed < TDM_SECOND);
   belongings_check(before);
 }
 
@@ -464,7 +483,7 @@ TESTS(TEST(says_how_it_died), TEST(costs_one_task), TEST(retries_where_it_may),
       TEST(a_death_signals_the_descriptor), SLOW_TEST(random_kills, 60),
       TEST(a_storm_breaks_the_pool), TEST(no_storm_where_work_gets_done),
       TEST(no_program), TEST(a_program_that_ends_well),
-      TEST(a_program_that_ends_badly),
+      TEST(a_program_that_ends_badly), TEST(dies_before_its_first_order),
       TEST(a_failing_initializer_breaks_the_pool), TEST(no_memory_for_a_zygote),
       TEST(the_zygote_is_replaced), TEST(zygote_and_worker_die_under_a_task),
       SLOW_TEST(zygotes_die_at_random, 60), TEST(nobody_outlives_the_host),
