@@ -289,6 +289,13 @@ static int debug_counts(lua_State *L) {
   return 1;
 }
 
+/* debug_grace(seconds): how long tasks that were told to end may take to, in
+ * all pools of this process */
+static int debug_grace(lua_State *L) {
+  tdm_worker_set_grace((tdm_time)(luaL_checknumber(L, 1) * 1e9));
+  return 0;
+}
+
 static void set_constants(lua_State *L) {
   static const struct {
     const char *name;
@@ -361,6 +368,7 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"decode", decode},
                                        {"opener_address", tdml_opener_address},
                                        {"debug_counts", debug_counts},
+                                       {"debug_grace", debug_grace},
                                        {NULL, NULL}};
   check_one_lua(L, __builtin_return_address(0));
   luaL_checkversion(L);

@@ -45,7 +45,7 @@ static void give_up(tdm_procs *p, unsigned place, uint32_t slot,
 static tdm_time start_until(tdm_procs *p) {
   enum tdm_why why;
   tdm_time stop_at = tdm_executor_time_of(&p->base, 0, &why);
-  return stop_at == TDM_FOREVER ? TDM_FOREVER : stop_at + TDM_GRACE;
+  return stop_at == TDM_FOREVER ? TDM_FOREVER : stop_at + tdm_worker_grace();
 }
 
 /* When to look again at a worker that is not ready yet. */
@@ -93,7 +93,7 @@ static tdm_time watch(tdm_procs *p, unsigned place, tdm_time now,
     m->stopping = run;
     m->stop_since = now;
   }
-  if (now - m->stop_since > TDM_GRACE) {
+  if (now - m->stop_since > tdm_worker_grace()) {
     give_up(p, place, i, out);
     return TDM_FOREVER;
   }

@@ -74,7 +74,8 @@ static tdm_task *watch_locked(tdm_threads *p, tdm_thread_member *m,
     m->stop_since = now;
   }
   *next = now + TDM_TELL_AGAIN;
-  if (now - m->stop_since > TDM_GRACE) return give_up_locked(p, m, run);
+  if (now - m->stop_since > tdm_worker_grace())
+    return give_up_locked(p, m, run);
   pthread_kill(m->thread, tdm_interrupt_signal());
   return NULL;
 }

@@ -17,6 +17,12 @@
 #define SHORT (100 * INT64_C(1000))
 #define STALE (1000 * INT64_C(1000))
 
+static _Atomic(tdm_time) grace = TDM_GRACE;
+
+tdm_time tdm_worker_grace(void) { return tdm_load_relaxed(&grace); }
+
+void tdm_worker_set_grace(tdm_time most) { tdm_store_relaxed(&grace, most); }
+
 /* What runs on top of others, or is left behind by them, has numbers from here
  * on: a pool gives none of these. */
 #define OWN_NUMBER (UINT64_C(1) << 61)

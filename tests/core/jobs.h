@@ -82,6 +82,10 @@ typedef struct rig {
 
 tdm_settings rig_settings(unsigned max_workers);
 
+/* For tdm_worker_set_grace where nothing is to be given up, however late its
+ * turn comes. */
+#define RIG_LONG_GRACE (1000 * TDM_SECOND)
+
 /* For processes the program is the one beside the tests, where `s` names none;
  * they get a copy of the recipe. */
 void rig_open(rig *r, maker make, const tdm_settings *s);

@@ -400,6 +400,7 @@ static void waiting_task_is_interrupted(void) {
   gate g = GATE_SHUT;
   atomic_long ran = 0;
   rig r;
+  tdm_worker_set_grace(RIG_LONG_GRACE);
   rig_open(&r, tdm_threads_new, &s);
   open_two_machines(&r);
   tdm_task *holder = rig_submit_to(&r, JOB_GATE, &g);

