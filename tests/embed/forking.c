@@ -25,11 +25,24 @@ static const char with_unused[] = "unused = new_pool(2)";
 
 static const char use_unused[] = "if unused then works(unused) end";
 
+/* Two that wait until the parent has written a file. */
 static const char with_task[] =
-    "f = pool:submit('fixtures.inside:sleep', 0.5)\n"
-    "waiting = pool:submit('fixtures.inside:sleep', 0.5)\n"
+    "path = os.tmpname()\n"
+    "os.remove(path)\n"
+    "local function wait(name)\n"
+    "  while not io.open(name) do require('tandem').sleep(0.01) end\n"
+    "  return 7\n"
+    "end\n"
+    "f = pool:submit(wait, path)\n"
+    "waiting = pool:submit(wait, path)\n"
     "third = pool:submit('fixtures.basic:echo', 3)\n"
     "running { f }\n";
+
+static const char after_task[] =
+    "io.open(path, 'w'):close()\n"
+    "assert(f:result(100) == 7 and waiting:result(100) == 7)\n"
+    "assert(third:result(100) == 3)\n"
+    "os.remove(path)\n";
 
 /* Many tasks, so that a fork meets workers in every state. */
 static const char with_storm[] =
@@ -37,7 +50,7 @@ static const char with_storm[] =
     "for i = 1, 200 do storm[i] = pool:submit('fixtures.basic:echo', i) end\n";
 
 static const char after_storm[] =
-    "for i, f in ipairs(storm) do assert(f:result(20) == i) end\n";
+    "for i, f in ipairs(storm) do assert(f:result(100) == i) end\n";
 
 /* An error that says why, of an old pool and of an old future. */
 static const char in_child[] =
@@ -139,8 +152,7 @@ int main(int argc, char **argv) {
   if (strcmp(when, "storm") == 0) fork_in_storm(L, kind, is_shared);
   fork_once(L, kind, is_shared, 0);
   fork_once(L, kind, is_shared, 1);
-  if (strcmp(when, "busy") == 0)
-    host_do(L, "f:result(20) waiting:result(20) assert(third:result(20) == 3)");
+  if (strcmp(when, "busy") == 0) host_do(L, after_task);
   host_do(L, "if pool then works(pool) end");
   host_do(L, use_unused);
   host_do(L, own_pools);

@@ -56,7 +56,7 @@ static const char prepare[] =
 
 /* There is room again: the pool that failed works, and so does a new one. */
 static const char go_on[] =
-    "if kept then works(kept) assert(kept:shutdown { timeout = 20 }) end\n"
+    "if kept then works(kept) assert(kept:shutdown { timeout = 100 }) end\n"
     "kept = nil\n"
     "local pool <close> = new_pool(2)\n"
     "works(pool)\n";

@@ -42,7 +42,7 @@ end
 function programs.run(name, ...)
   local mark = files.mark()
   local folder = files.directory()
-  local words = { environment(name), "timeout 120", programs.before or "",
+  local words = { environment(name), "timeout 600", programs.before or "",
                   files.quote(path_of(name)) }
   for _, word in ipairs { ... } do words[#words + 1] = files.quote(word) end
   local _, _, code = os.execute(("%s >%s/out 2>%s/err </dev/null"):format(

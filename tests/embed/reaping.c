@@ -77,7 +77,7 @@ static void start_own(int i) {
 
 static const char crash[] =
     "local f = pool:submit('fixtures.low:raise', 'KILL')\n"
-    "local err = assert(f:error(20))\n"
+    "local err = assert(f:error(100))\n"
     "assert(err.kind == 'crashed' and err.pid, tostring(err))\n"
     "works(pool)\n";
 
@@ -89,7 +89,7 @@ static void use_pool(lua_State *L) {
   }
   host_do(L,
           "assert(pool:stats().restarts == 5, pool:stats().restarts)\n"
-          "assert(pool:shutdown { timeout = 20 })");
+          "assert(pool:shutdown { timeout = 100 })");
 }
 
 /* Pools come and go until the host was quicker than we to wait for a child of

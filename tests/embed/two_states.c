@@ -41,7 +41,7 @@ static const char begin[] =
 
 static const char go_on[] =
     "for _, pool in ipairs(pools) do works(pool) end\n"
-    "for _, f in ipairs(futures) do f:result(20) end\n"
+    "for _, f in ipairs(futures) do f:result(100) end\n"
     "tandem.poll()\n"
     "assert(done == #futures)\n"
     "for _, pool in ipairs(pools) do\n"

