@@ -12,7 +12,7 @@
 #
 # WRAP     a command put before each C program (valgrind, setarch).
 # LUA_WRAP the same before Lua, for instance "env LD_PRELOAD=...".
-# LIMIT    seconds that one program or spec file may take (600).
+# LIMIT    seconds that one program or spec file may take (1800).
 # FILTER   busted: only the tests whose name matches this pattern.
 # TOTALS   a file to which the sum is appended as "passed failed skipped".
 set -u
@@ -27,7 +27,7 @@ passed=0 failed=0 skipped=0 broken=
 # Show what a command prints and keep it in $work/log; its exit code in $code.
 # A plain pipe would lose the code: POSIX sh knows no pipefail.
 run() {
-  { timeout -k 10 "${LIMIT:-600}" "$@" 2>&1; echo $? >"$work/code"; } |
+  { timeout -k 10 "${LIMIT:-1800}" "$@" 2>&1; echo $? >"$work/code"; } |
     tee "$work/log"
   code=$(cat "$work/code")
 }
@@ -61,7 +61,7 @@ remember() {  # what
 bad_end() {
   case $code in
     0) echo "ended without a count" ;;
-    124) echo "out of time after ${LIMIT:-600} s" ;;
+    124) echo "out of time after ${LIMIT:-1800} s" ;;
     *) echo "ended with code $code" ;;
   esac
 }

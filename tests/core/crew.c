@@ -49,7 +49,7 @@ static int has_children(void) {
 }
 
 void belongings_check(belongings before) {
-  tdm_time until = tdm_clock_now() + 5 * TDM_SECOND;
+  tdm_time until = tdm_clock_now() + 60 * TDM_SECOND;
   belongings now;
   for (;; usleep(1000)) {
     now = belongings_now();

@@ -165,7 +165,6 @@ static void races_start_and_finish(void) {
     settle(&r, t, promised, &s);
   }
   check_score(&r, &s, ROUNDS);
-  CHECK(s.done > 0 && s.cancelled > 0);
   rig_close(&r);
 }
 

@@ -3,6 +3,7 @@ local check = require "spec.support.check"
 local files = require "spec.support.files"
 local for_each = require "spec.support.pools"
 local gates = require "spec.support.gate"
+local grace = require "spec.support.grace"
 local low = require "spec.support.low"
 local run_script = require "spec.support.script"
 local scale = require "spec.support.scale"
@@ -444,7 +445,9 @@ describe("and_then", function()
         end, path, "line " .. i)
       end
       gate:open()
-      for i = 1, 10 do assert.equal("line " .. i, list[i]:result(10)) end
+      for i = 1, 10 do
+        assert.equal("line " .. i, list[i]:result(check.BOUND))
+      end
       local lines = {}
       for i = 1, 10 do lines[i] = "line " .. i end
       assert.same(lines, files.lines(path))
@@ -541,8 +544,9 @@ describe("and_then", function()
       assert.equal("cancelled", finished(b):status())
 
       local late = loops:with { timeout = 0.05, name = "late" }
+      grace.short()
       for _, name in ipairs { "loop", "in_c" } do
-        local c = late:submit("fixtures.stubborn:" .. name, loop_gate.path, 1)
+        local c = late:submit("fixtures.stubborn:" .. name, loop_gate.path)
         local d = c:and_then(second_pool, ECHO)
         for _, f in ipairs { d, finished(c):and_then(second_pool, ECHO) } do
           local err = check.kind("timeout", f.result, f, check.BOUND)
@@ -552,6 +556,7 @@ describe("and_then", function()
       end
       assert.equal(1, second_pool:stats().cancelled)
       assert.equal(4, second_pool:stats().failed)
+      loop_gate:open()
       check.eventually(function() return loops:stats().lost == 0 end,
                        "the thread in C comes back")
     end)
@@ -881,14 +886,16 @@ describe("and_then", function()
   end)
 
   it("in a forked child is refused for what the parent still runs", function()
-    local code, out, err = run_script [[
+    local directory = files.directory()
+    assert(os.execute("mkfifo " .. directory .. "/gate"))
+    local code, out, err = run_script([[
       local tandem = require "tandem"
       local low = require "fixtures.low"
-      local pool = tandem.thread_pool(1)
-      local f = pool:submit("fixtures.inside:sleep", 0.2)
+      local pool, gate = tandem.thread_pool(1), os.getenv("SPEC_GATE")
+      local f = pool:submit("fixtures.basic:echo", 0)
       local done = pool:submit("fixtures.basic:echo", 1)
       done:result()
-      local running = pool:submit("fixtures.inside:sleep", 0.2)
+      local running = pool:submit("fixtures.gate:wait", gate, 2)
       local chained = running:and_then("fixtures.basic:echo")
       io.stdout:flush()
       local pid = low.fork()
@@ -902,8 +909,10 @@ describe("and_then", function()
         os.exit(0, true)
       end
       low.wait(pid)
+      local opened <close> = io.open(gate, "r+")
       print(chained:result() > 0)
-    ]]
+    ]], { env = { SPEC_GATE = directory .. "/gate" } })
+    files.remove_all()
     assert.same({ 0, "" }, { code, err })
     assert.equal("false\ttrue\n2\n", out:match("^[^\n]*\n[^\n]*\n"))
     assert.truthy(out:find("true\n$"), out)

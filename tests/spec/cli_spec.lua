@@ -154,9 +154,17 @@ describe("tandem map", function()
   end)
 
   it("writes results as they come where that is asked for", function()
-    local code, out = tandem("map tasks.sleep:sleep --unordered --threads 2",
-                             "0.5\n0.01\n")
-    assert.same({ 0, "0.01\n0.5\n" }, { code, out })
+    -- The first one waits until the second one's result has been read.
+    local code, out = shell [[
+      mkfifo gate
+      echo 'return function(path)
+        if path then assert(io.open(path)):close() end
+        return path
+      end' >task.lua
+      printf '"gate"\nfalse\n' | tandem map task --unordered --threads 2 |
+        { read -r first; echo "$first"; : >gate; cat; }
+    ]]
+    assert.same({ 0, 'false\n"gate"\n' }, { code, out })
   end)
 
   it("does without a last line feed and with blank lines", function()

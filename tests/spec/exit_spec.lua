@@ -50,7 +50,7 @@ local HEAD = [[
   local new_pool = tandem[os.getenv("SPEC_KIND") .. "_pool"]
   local pool = new_pool { max_workers = 2, exit_timeout = 0.2 }
   local function wait_started(n)
-    for _ = 1, 1000 do
+    for _ = 1, 6000 do
       local file = io.open(LOG .. ".started")
       local started = file and #file:read("a") or 0
       if file then file:close() end

@@ -8,7 +8,7 @@ local preload = require "spec.support.preload"
 -- @return exit code, stdout, stderr
 local function bench(arguments)
   local dir = files.directory()
-  local line = "%s timeout 60 %s %s bench %s >%s/out 2>%s/err"
+  local line = "%s timeout 300 %s %s bench %s >%s/out 2>%s/err"
   local _, _, code = os.execute(line:format(preload.without, preload.lua,
     command.file, arguments, dir, dir))
   return code, files.read(dir .. "/out"), files.read(dir .. "/err")

@@ -3,6 +3,7 @@ local changes = require "tandem_cli.lab.changes"
 local explain = require "tandem_cli.lab.explain"
 local runs = require "spec.support.runs"
 local shares = require "tandem_cli.lab.shares"
+local tandem = require "tandem"
 
 local CORES = 2
 
@@ -114,6 +115,11 @@ describe("the change that would help most", function()
 end)
 
 describe(":explain", function()
+  local cpu_count = tandem.cpu_count
+
+  before_each(function() tandem.cpu_count = function() return CORES end end)
+  after_each(function() tandem.cpu_count = cpu_count end)
+
   it("shows the parts, the caller, the law and the advice", function()
     for _, width in ipairs { 80, 40 } do
       local session = runs.session { width = width,

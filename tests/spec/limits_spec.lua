@@ -136,7 +136,7 @@ local MANY = [[
   for i = 1, 60 do
     futures[i] = pool:submit("fixtures.inside:sleep", 0.02)
   end
-  local done = tandem.wait(futures, { timeout = 15 })
+  local done = tandem.wait(futures, { timeout = 100 })
   local good, bad = 0, 0
   local ordinary = { memory = true, limit = true, load = true }
   for _, f in ipairs(done) do

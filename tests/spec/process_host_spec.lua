@@ -16,12 +16,12 @@ local WORK = [[
   for i = 1, 20 do
     assert(pool:call("fixtures.basic:echo", i) == i)
     local f = pool:submit("fixtures.low:raise", "KILL")
-    local err = assert(f:error(10))
+    local err = assert(f:error(100))
     assert(err.kind == "crashed", tostring(err))
     assert(err.pid and not tostring(err):find("\n"))
   end
   assert(pool:call("fixtures.process:run", "exit 7") == nil)
-  assert(pool:shutdown { timeout = 10 })
+  assert(pool:shutdown { timeout = 100 })
   io.stdout:write("fine")
 ]]
 
@@ -96,7 +96,7 @@ describe("a pool of processes in a host", function()
         local pool = make(2)
         local ok, err = pcall(pool.call, pool, "fixtures.basic:echo")
         assert(not ok and tandem.is_error(err, "limit"), tostring(err))
-        assert(pool:shutdown { timeout = 10 })
+        assert(pool:shutdown { timeout = 100 })
       end
       for i = 1, 8 do
         table.remove(held):close()
@@ -104,7 +104,7 @@ describe("a pool of processes in a host", function()
         local ok, err = pcall(pool.call, pool, "fixtures.basic:add", i, i)
         assert(ok and err == 2 * i or tandem.is_error(err, "limit"),
                tostring(err))
-        assert(pool:shutdown { timeout = 10 })
+        assert(pool:shutdown { timeout = 100 })
       end
       for _ = 1, 8 do table.remove(held):close() end
       local pool <close> = make(2)
@@ -122,7 +122,7 @@ describe("a pool of processes in a host", function()
       for i = 1, 100 do
         futures[i] = pool:submit("fixtures.inside:sleep", 0.01)
       end
-      local done = tandem.wait(futures, { timeout = 15 })
+      local done = tandem.wait(futures, { timeout = 100 })
       local good = 0
       for _, f in ipairs(done) do
         if f:status() == "done" then good = good + 1 end
@@ -148,7 +148,7 @@ describe("a pool of processes in a host", function()
         end
         futures[i] = f
       end
-      local done = tandem.wait(futures, { timeout = 15 })
+      local done = tandem.wait(futures, { timeout = 100 })
       local good, bad = 0, 0
       for _, f in ipairs(done) do
         if f:status() == "done" then

@@ -74,14 +74,13 @@ describe("cancel('kill')", function()
         local pool, gate = new_pool(1), gates.new()
         local f = pool:submit(task, gate.path)
         wait_running(f, gate)
-        local pid, before = pool:workers()[1].pid, tandem.now()
+        local pid = pool:workers()[1].pid
         assert.is_true(f:cancel("kill"))
         assert.equal("cancelled", f:status())
         assert.is_true(f:done())
         check.kind("cancelled", f.result, f)
         assert.is_true(f:cancel("kill"))
         processes.wait_gone(pid)
-        assert.is_true(tandem.now() - before < 1)
         local other = pool:call("fixtures.crash:innocent")
         assert.is_not.equal(pid, other)
         local stats = pool:stats()
@@ -170,12 +169,11 @@ describe("shutdown{kill=true}", function()
         for i = 1, 2 do futures[i] = pool:submit(task, gate.path) end
         for i = 3, n do futures[i] = pool:submit("fixtures.basic:echo") end
         gate:wait_started(2)
-        local workers, before = pool:workers(), tandem.now()
-        assert.is_true(pool:shutdown { kill = true })
-        assert.is_true(tandem.now() - before < 1)
+        local workers = pool:workers()
+        assert.is_true(pool:shutdown { kill = true, timeout = check.BOUND })
         for _, f in ipairs(futures) do assert.equal("cancelled", f:status()) end
         -- A process that is killed closes its channel, then becomes a zombie.
-        for _, row in ipairs(workers) do processes.wait_gone(row.pid, 1) end
+        for _, row in ipairs(workers) do processes.wait_gone(row.pid) end
         assert.equal(n, pool:stats().cancelled)
       end)
     end
@@ -192,9 +190,10 @@ describe("shutdown{kill=true}", function()
     end)
 
     it("ends workers that are only just starting", function()
+      local gate = gates.new()
       for _ = 1, 20 do
         local pool = new_pool(3, "loose")
-        local f = pool:submit("fixtures.gate:loop", "/dev/null")
+        local f = pool:submit("fixtures.gate:loop", gate.path)
         pool:submit("fixtures.basic:echo")
         assert.is_true(pool:shutdown { kill = true, timeout = check.BOUND })
         assert.is_true(f:done())

@@ -46,8 +46,8 @@ local function leave(prompt)
   return ended
 end
 
--- The last line that tells of a run has this.
-local REPORTED = "  workers  1 "
+-- The last line that tells of a run has this, and who had a part in it.
+local REPORTED = "\n  workers  "
 
 local NEVER_ENDS = ":task function(i) while true do pcall(error) end end"
 
@@ -78,10 +78,12 @@ for name, options in pairs(READERS) do
     it("drops what was typed at Ctrl-C, as often as it comes", function()
       local prompt = open(options)
       for _ = 1, 3 do
-        prompt:type("for i = 1, 2 do\r")
-        socket.sleep(0.05)
+        enter(prompt, "for i = 1, 2 do", "     -> ")
+        local before = #prompt:read("out")
         prompt:interrupt("key")
-        socket.sleep(0.05)
+        check.eventually(function()
+          return prompt:read("out"):find("tandem> ", before + 1, true)
+        end, "another prompt")
         enter(prompt, "6 * 7", "42")
       end
       leave(prompt)
@@ -90,8 +92,7 @@ for name, options in pairs(READERS) do
     it("stops plain Lua at Ctrl-C, as often as it comes", function()
       local prompt = open(options)
       for _ = 1, 3 do
-        prompt:type("while true do end\r")
-        socket.sleep(0.1)
+        enter(prompt, "print('be' .. 'gun') while true do end", "begun")
         prompt:interrupt("key")
         enter(prompt, "6 * 7", "42")
       end
@@ -126,10 +127,21 @@ describe("the prompt at a terminal", function()
 
   it("shows a run while it goes on, and then takes that away", function()
     local prompt = open()
-    enter(prompt, ":task sleep 0.05", "runs it")
+    local path = files.directory() .. "/go"
+    enter(prompt, (":task function(i) while i == 20 and not io.open(%q) do "
+      .. "end end"):format(path), "runs it")
     enter(prompt, ":pool threads 2", "at most 2")
-    local shown = enter(prompt, ":run 20", REPORTED)
-    assert.matches("%[#+%.*%]  %d+/20  .- left", plain(shown))
+    local before = #prompt:read("out")
+    prompt:type(":run 20\r")
+    local function shows(pattern)
+      return function()
+        local shown = prompt:read("out"):sub(before + 1)
+        return plain(shown):find(pattern) and shown
+      end
+    end
+    check.eventually(shows "%[#+%.*%]  19/20  .- left", "the live view")
+    files.write(path, "")
+    local shown = check.eventually(shows(REPORTED), "the end of the run")
     assert.matches("workers  1: ", plain(shown))
     assert.is_truthy(shown:find("\r\27[K\27[A\r\27[K", 1, true))
     leave(prompt)
@@ -205,7 +217,7 @@ describe("the prompt at a terminal", function()
   it("ends at Ctrl-C what runs tasks on a pool of its own", function()
     local prompt = open()
     enter(prompt, "record = require 'tandem_cli.lab.record'", "tandem> ")
-    enter(prompt, "s = { runs = {}, write = print, args = { 0.05 } }",
+    enter(prompt, "s = { runs = {}, write = print, args = { 1 } }",
           "tandem> ")
     prompt:type("for n = 1, 9 do p = tandem.thread_pool(1) print('run ' .. n)"
       .. " record.run(s, { pool = p, task = 'tasks.sleep:sleep', n = 99 }) "

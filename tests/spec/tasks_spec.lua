@@ -1,4 +1,5 @@
 --- The catalogue's tasks, called directly and on a pool.
+local check = require "spec.support.check"
 local files = require "spec.support.files"
 local socket = require "socket"
 local tandem = require "tandem"
@@ -168,9 +169,8 @@ describe("tasks.http and its server", function()
                 http.fetch(server.url .. "page/1"))
   end)
 
-  it("serves many connections at once", function()
-    local clients = {}
-    local started = tandem.now()
+  local function ask_a_hundred()
+    local clients, started = {}, tandem.now()
     for i = 1, 100 do
       clients[i] = assert(socket.connect("127.0.0.1", server.port))
       clients[i]:send("GET /" .. i .. " HTTP/1.0\r\n\r\n")
@@ -180,8 +180,14 @@ describe("tasks.http and its server", function()
       client:close()
       assert.is_truthy(answer:find(http_server.page("/" .. i), 1, true))
     end
-    -- One after another they would have taken a hundred delays.
-    assert.is_true(tandem.now() - started < 50 * DELAY)
+    return tandem.now() - started
+  end
+
+  it("serves many connections at once", function()
+    -- One after another they would take a hundred delays. On a machine that is
+    -- busy they may take long, but not each time.
+    check.eventually(function() return ask_a_hundred() < 50 * DELAY end,
+                     "a hundred answers in the time of fifty")
   end)
 
   it("fetches on threads", function()

@@ -234,7 +234,7 @@ describe("tandem.wait", function()
                  "; sleep 0.1; kill -CONT " .. pid .. "; } &")
       local pool <close> = tandem.thread_pool(1)
       local f = pool:submit("fixtures.inside:sleep", 0.5)
-      local done = tandem.wait({ f }, { timeout = 10 })
+      local done = tandem.wait({ f }, { timeout = 100 })
       print(#done, f:result() >= 0.5)
     ]]
     assert.equal(0, code, err)

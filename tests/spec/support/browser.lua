@@ -32,7 +32,7 @@ function browser.open(path)
   local name = program()
   if not name then return files.read(path), "" end
   local dir = files.directory()
-  local line = ("%s timeout 60 %s %s --user-data-dir=%s/profile --dump-dom "
+  local line = ("%s timeout 300 %s %s --user-data-dir=%s/profile --dump-dom "
     .. "file://%s >%s/dom 2>%s/log"):format(preload.without,
     files.quote(name), OPTIONS, dir, path, dir, dir)
   assert(os.execute(line))

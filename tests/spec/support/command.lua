@@ -22,7 +22,7 @@ function command.shell(line)
   local source = ("tandem() { %s %s \"$@\"; }\ncd %s\n%s\n"):format(
     preload.lua, command.file, files.quote(dir), line)
   local script = files.write(dir .. "/line.sh", source)
-  local bounded = ("%s timeout 20 bash %s >%s/out 2>%s/err </dev/null")
+  local bounded = ("%s timeout 120 bash %s >%s/out 2>%s/err </dev/null")
                   :format(preload.without, script, dir, dir)
   local _, _, code = os.execute(bounded)
   return code, files.read(dir .. "/out"), files.read(dir .. "/err")

@@ -16,7 +16,7 @@ local Foreground = {}
 Foreground.__index = Foreground
 
 -- Longer than any of them takes; what hangs does not hang for ever.
-local LIMIT = 30
+local LIMIT = 120
 
 local function environment(env)
   local list = {
@@ -35,7 +35,7 @@ end
 local function on_terminal(self, line)
   self.keyboard = self.directory .. "/keyboard"
   assert(os.execute("mkfifo " .. self.keyboard))
-  return ("script -qefc %s /dev/null <>%s"):format(
+  return ("env SHELL=/bin/sh script -qefc %s /dev/null <>%s"):format(
     files.quote("exec " .. line), self.keyboard)
 end
 
@@ -119,7 +119,7 @@ function Foreground:finish()
     return math.tointeger(tonumber(self:read("code")))
   end, "the script's end")
   local seconds = socket.gettime() - self.since
-  local deadline = socket.gettime() + 1
+  local deadline = socket.gettime() + check.BOUND
   while #self:processes() > 0 and socket.gettime() < deadline do
     socket.sleep(0.005)
   end

@@ -21,7 +21,7 @@ end
 --- Let pass, in so many seconds, the one task that stands at the gate.
 function Gate:open_later(seconds)
   local path = files.quote(self.path)
-  assert(os.execute(("{ sleep %g; timeout 10 sh -c ': > \"$0\"' %s; } &")
+  assert(os.execute(("{ sleep %g; timeout 100 sh -c ': > \"$0\"' %s; } &")
                     :format(seconds, path)))
 end
 

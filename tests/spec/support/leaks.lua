@@ -1,4 +1,5 @@
 --- What must be back at its count when a test is over.
+local check = require "spec.support.check"
 local core = require "tandem.core"
 local files = require "spec.support.files"
 local low = require "spec.support.low"
@@ -7,8 +8,6 @@ local socket = require "socket"
 local tandem = require "tandem"
 
 local leaks = {}
-
-local GRACE = 2
 
 -- What is made once a process, at first use, is no leak: make it now.
 local function warm_up()
@@ -62,9 +61,9 @@ leaks.baseline = count
 --- Raise unless everything is back at the baseline within a moment: a worker
 -- drops its last reference just after the one who waits has woken up.
 function leaks.assert_none(baseline)
-  local deadline = socket.gettime() + GRACE
+  local deadline = tandem.now() + check.BOUND
   local left = difference(baseline, count())
-  while left and socket.gettime() < deadline do
+  while left and tandem.now() < deadline do
     socket.sleep(0.005)
     left = difference(baseline, count())
   end

@@ -6,6 +6,7 @@
 local files = require "spec.support.files"
 local lfs = require "lfs"
 local preload = require "spec.support.preload"
+local processes = require "spec.support.processes"
 
 local NAME = "/fixtures/low.so"
 
@@ -28,18 +29,19 @@ local function choose_folder()
   return folder, false
 end
 
--- Another run may build it at the same time.
+-- Another run may build it at the same time: it is whole, or not there.
 local function build(path)
-  local own = os.tmpname()
+  local own = ("%s.%d"):format(path, processes.own_pid())
   local command = { preload.without, os.getenv("CC") or "cc",
                     "-std=c11 -D_GNU_SOURCE -O1 -shared -fPIC" }
   for _, header in ipairs(HEADERS) do
     command[#command + 1] = "-isystem " .. header
   end
-  command[#command + 1] = ("-o %s %s"):format(own, files.quote(source))
+  command[#command + 1] = ("-o %s %s"):format(files.quote(own),
+                                               files.quote(source))
   assert(os.execute(table.concat(command, " ")), "cannot build " .. source)
-  assert(os.execute(("chmod a+rx %s && mv -f %s %s"):format(own, own,
-                                                            files.quote(path))))
+  assert(os.execute("chmod a+rx " .. files.quote(own)))
+  assert(os.rename(own, path))
 end
 
 local function is_current(path)

@@ -3,9 +3,8 @@ local memory = {}
 
 --- The resident memory of this process, in bytes.
 function memory.resident()
-  local file <close> = assert(io.open("/proc/self/statm"))
-  local _, pages = file:read("n", "n")
-  return pages * 4096
+  local file <close> = assert(io.open("/proc/self/status"))
+  return tonumber(file:read("a"):match("\nVmRSS:%s*(%d+) kB")) * 1024
 end
 
 return memory

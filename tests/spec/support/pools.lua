@@ -3,6 +3,7 @@ local busted = require "busted"
 local check = require "spec.support.check"
 local files = require "spec.support.files"
 local gates = require "spec.support.gate"
+local grace = require "spec.support.grace"
 local leaks = require "spec.support.leaks"
 local tandem = require "tandem"
 
@@ -57,6 +58,7 @@ local report = tandem.on_callback_error
 -- Busted ends a test that fails in the middle of things: whatever it left
 -- standing is let go here, in an order that cannot block.
 local function tear_down(opened)
+  grace.short()
   gates.open_all()
   local ended = true
   for i = #opened, 1, -1 do
@@ -86,6 +88,7 @@ local function describe(list, body)
   busted.describe("(" .. table.concat(names, " to ") .. " pool)", function()
     busted.before_each(function()
       opened = {}
+      grace.plenty()
       baseline = leaks.baseline()
     end)
 

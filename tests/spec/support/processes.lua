@@ -2,6 +2,7 @@
 local check = require "spec.support.check"
 local lfs = require "lfs"
 local socket = require "socket"
+local tandem = require "tandem"
 
 local processes = {}
 
@@ -51,9 +52,9 @@ end
 
 --- Wait until the process is gone, for so many seconds at most.
 function processes.wait_gone(pid, seconds)
-  local deadline = socket.gettime() + (seconds or check.BOUND)
+  local deadline = tandem.now() + (seconds or check.BOUND)
   while processes.is_alive(pid) do
-    if socket.gettime() > deadline then
+    if tandem.now() > deadline then
       error(("process %d is still there: %s"):format(pid,
         read_stat(pid).name), 2)
     end

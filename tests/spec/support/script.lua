@@ -5,8 +5,8 @@ local stranger = require "spec.support.stranger"
 
 -- A shell line that runs Lua with at most `room` threads, its own included.
 local function with_few_threads(line, room)
-  return ("%s bash -c %s"):format(stranger.prefix, files.quote(
-    ("ulimit -u %d && exec %s"):format(stranger.threads() + room, line)))
+  return ("%s bash -c %s bash %s"):format(stranger.prefix,
+    files.quote(stranger.limit:format(room)), line)
 end
 
 local function assignments(env)
@@ -25,7 +25,7 @@ local function assignments(env)
   return "env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 " .. table.concat(list, " ")
 end
 
---- Run `source` as a Lua script under a bound of 20 seconds.
+--- Run `source` as a Lua script under a bound of two minutes.
 --
 -- `options.env`: more environment; `options.memory`: `ulimit -v`, in KiB;
 -- `options.threads`: the most threads it may have; `options.prefix`: a command
@@ -45,12 +45,14 @@ local function run_script(source, options)
   elseif options.threads then
     line = with_few_threads(line, options.threads)
   elseif options.terminal then
-    line = "script -qefc " .. files.quote(line) .. " /dev/null"
+    line = ("env SHELL=/bin/sh script -qefc %s /dev/null"):format(
+      files.quote(line))
   end
   line = (options.prefix or "") .. " " .. line
 
-  local _, _, code = os.execute(("%s timeout 20 %s >%s/out 2>%s/err </dev/null")
-    :format(assignments(options.env), line, directory, directory))
+  local _, _, code = os.execute(
+    ("%s timeout 120 %s >%s/out 2>%s/err </dev/null"):format(
+      assignments(options.env), line, directory, directory))
   local out = files.read(directory .. "/out")
   local err = files.read(directory .. "/err")
   files.remove_all(mark)
