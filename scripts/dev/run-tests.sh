@@ -32,6 +32,19 @@ run() {
   code=$(cat "$work/code")
 }
 
+# The same. gcc's leak checker itself may crash at the end, and takes the count
+# with it: then once more, without it.
+run_checked() {
+  run "$@"
+  if grep -q 'LeakSanitizer has encountered a fatal error' "$work/log"; then
+    echo "-- the leak checker broke down: once more, without it"
+    asan=${ASAN_OPTIONS:-}
+    export ASAN_OPTIONS="$asan:detect_leaks=0"
+    run "$@"
+    ASAN_OPTIONS=$asan
+  fi
+}
+
 # Add a count. A bad end without a counted failure is a failure as well, and
 # so is an end without any count.
 add() {  # what, passed, failed, skipped
@@ -83,7 +96,7 @@ busted_count() {
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   echo "== $(basename "$1")"
   # shellcheck disable=SC2086 # a command with its arguments
-  run ${WRAP:-} "$1"
+  run_checked ${WRAP:-} "$1"
   # shellcheck disable=SC2046 # three numbers, or nothing
   add "$1" $(c_count)
   shift
@@ -102,16 +115,8 @@ for spec in "$@"; do
   echo "== $spec"
   # busted's own first line may name another Lua: run it with ours.
   # shellcheck disable=SC2086 # a command with its arguments
-  run ${LUA_WRAP:-} "$lua" "$busted" ${FILTER:+--filter="$FILTER"} "$spec"
-  # gcc's leak checker itself may crash at the end, and takes the count with it.
-  if grep -q 'LeakSanitizer has encountered a fatal error' "$work/log"; then
-    echo "-- the leak checker broke down: once more, without it"
-    asan=${ASAN_OPTIONS:-}
-    export ASAN_OPTIONS="$asan:detect_leaks=0"
-    # shellcheck disable=SC2086 # a command with its arguments
-    run ${LUA_WRAP:-} "$lua" "$busted" ${FILTER:+--filter="$FILTER"} "$spec"
-    ASAN_OPTIONS=$asan
-  fi
+  run_checked ${LUA_WRAP:-} "$lua" "$busted" ${FILTER:+--filter="$FILTER"} \
+    "$spec"
   # shellcheck disable=SC2046 # three numbers, or nothing
   add "$spec" $(busted_count)
 done

@@ -140,13 +140,18 @@ function server:stop(name)
   return self:status()
 end
 
+--- End all that it started.
+function server:kill()
+  for _, process in ipairs(self:remains()) do
+    low.kill(process.pid, "KILL")
+    processes.wait_gone(process.pid)
+  end
+end
+
 --- After a test, whatever became of it.
 function server.end_all()
   for i = #running, 1, -1 do
-    for _, process in ipairs(running[i]:remains()) do
-      low.kill(process.pid, "KILL")
-      processes.wait_gone(process.pid)
-    end
+    running[i]:kill()
     running[i] = nil
   end
   files.remove_all()
