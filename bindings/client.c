@@ -1,7 +1,9 @@
 #include "client.h"
 
+#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -205,6 +207,14 @@ void tdml_seterrorstring(lua_State *L, const char *field, const char *value) {
 void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value) {
   lua_pushnumber(L, value);
   lua_setfield(L, -2, field);
+}
+
+void tdml_seterrorlimit(lua_State *L, double limit) {
+  char text[32];
+  snprintf(text, sizeof text, "%.*g", FLT_DIG, limit);
+  double given = strtod(text, NULL);
+  int is_same = (float)given == (float)limit;
+  tdml_seterrornumber(L, "limit", is_same ? given : limit);
 }
 
 int tdml_throw(lua_State *L) {

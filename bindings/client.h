@@ -119,6 +119,10 @@ void tdml_pusherror(lua_State *L, const char *kind, const char *format, ...)
 void tdml_seterrorstring(lua_State *L, const char *field, const char *value);
 void tdml_seterrornumber(lua_State *L, const char *field, lua_Number value);
 
+/* The seconds that a task might run, which it keeps as a float: 0.05 as 0.05.
+ */
+void tdml_seterrorlimit(lua_State *L, double limit);
+
 /* Pops a string: what the sources of our own modules begin with. They are
  * passed over where an error says who called. */
 void tdml_set_home(lua_State *L);

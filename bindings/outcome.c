@@ -130,7 +130,7 @@ static void push_expired(lua_State *L, const tdm_task *t) {
                  "the task ran for longer than its %g s, and "
                  "did not end when it was told to",
                  (double)t->limit);
-  tdml_seterrornumber(L, "limit", (double)t->limit);
+  tdml_seterrorlimit(L, (double)t->limit);
   name_culprit(L, t);
 }
 

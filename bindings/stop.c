@@ -27,7 +27,7 @@ void tdml_push_stopped(lua_State *L, const tdml_vm *vm) {
   if (tdm_ctl_why(ctl) == TDM_WHY_TIMEOUT) {
     tdml_pusherror(L, "timeout", "the task ran for longer than its %g s",
                    ctl->limit);
-    tdml_seterrornumber(L, "limit", ctl->limit);
+    tdml_seterrorlimit(L, ctl->limit);
   } else {
     tdml_pusherror(L, "cancelled", "the task was interrupted");
   }
