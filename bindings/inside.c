@@ -54,8 +54,8 @@ void tdml_move_in(lua_State *L, tdm_ctl *ctl) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &ctl_key);
   lua_pushcfunction(L, print_line);
   lua_setglobal(L, "print");
-  /* A process may end. */
-  if (strcmp(ctl->pool_kind, "process") == 0) return;
+  /* A worker process may end. */
+  if (strcmp(ctl->pool_kind, "process") == 0 && !ctl->is_caller) return;
   lua_getglobal(L, "os");
   lua_pushcfunction(L, exit_task);
   lua_setfield(L, -2, "exit");

@@ -117,21 +117,22 @@ void tdm_executor_unreserve(tdm_executor *e) {
   tdm_port_nudge(e->port);
 }
 
-static tdm_worker *caller_of(tdm_executor *e) {
-  tdm_worker *w = tdm_load_relaxed(&e->caller);
-  if (w != NULL) return w;
-  w = tdm_mem_new(sizeof *w);
-  if (w == NULL) return NULL;
-  tdm_worker_init(w, e->runner, 0, e->ops->kind, e->settings.name);
-  tdm_store_release(&e->caller, w);
-  return w;
+static tdm_caller *caller_of(tdm_executor *e) {
+  tdm_caller *c = tdm_load_relaxed(&e->caller);
+  if (c != NULL) return c;
+  c = tdm_caller_new(e->runner, e->ops->kind, e->settings.name);
+  if (c != NULL) tdm_store_release(&e->caller, c);
+  return c;
 }
 
 int tdm_executor_run_here(tdm_executor *e, tdm_task *t) {
   int err = refusal(e);
   if (err != TDM_OK) return err;
-  tdm_worker *w = caller_of(e);
-  if (w == NULL) return TDM_NOMEM;
+  tdm_caller *c = caller_of(e);
+  if (c == NULL) return TDM_NOMEM;
+  tdm_worker *w = &c->worker;
+  err = tdm_caller_begin(c, t->limit);
+  if (err != TDM_OK) return err;
   t->executor = e;
   t->bytes_in = t->payload.n;
   t->queued = tdm_clock_now();
@@ -141,6 +142,7 @@ int tdm_executor_run_here(tdm_executor *e, tdm_task *t) {
   tdm_executor_prepare(e->pool, w, t);
   tdm_time now = tdm_clock_now();
   tdm_executor_run(e->pool, w, t, &now);
+  tdm_caller_end(c);
   tdm_port_deliver(t);
   if (w->nest != NULL) tdm_nest_run_all(w->nest);
   return TDM_OK;
@@ -373,10 +375,9 @@ int tdm_executor_try_adopt(tdm_executor *e, tdm_port *port) {
 void tdm_executor_free(tdm_executor *e) {
   const tdm_runner *runner = e->runner;
   void *recipe = e->recipe;
-  tdm_worker *caller = tdm_load_relaxed(&e->caller);
+  tdm_caller *caller = tdm_load_relaxed(&e->caller);
   if (e->ops->leave != NULL) e->ops->leave(e);
-  if (caller != NULL) tdm_worker_fini(caller);
-  tdm_mem_free(caller);
+  if (caller != NULL) tdm_caller_free(caller);
   tdm_buf_fini(&e->cause);
   e->ops->free(e);
   /* Only now: a virtual machine may read its recipe to the last. */
@@ -388,8 +389,8 @@ void tdm_executor_tally(tdm_executor *e, tdm_tally *sum) {
   tdm_bump(&sum->taken, tdm_load_relaxed(&e->failed_before));
   tdm_bump(&sum->stopped, tdm_load_relaxed(&e->cancelled_before));
   tdm_bump(&sum->taken, tdm_load_relaxed(&e->cancelled_before));
-  tdm_worker *caller = tdm_load_acquire(&e->caller);
-  if (caller != NULL) tdm_tally_merge(sum, &caller->tally);
+  tdm_caller *caller = tdm_load_acquire(&e->caller);
+  if (caller != NULL) tdm_tally_merge(sum, &caller->worker.tally);
   if (!tdm_executor_is_foreign(e)) e->ops->tally(e, sum);
 }
 

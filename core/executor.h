@@ -19,6 +19,7 @@
 #define TDM_EXECUTOR_H
 
 #include "buf.h"
+#include "caller.h"
 #include "port.h"
 #include "runner.h"
 #include "tally.h"
@@ -149,7 +150,7 @@ struct tdm_executor {
   size_t reserved; /* tasks that may yet come: see then.h */
   _Atomic(uint64_t) submitted, cancelled; /* items; counted at the pool */
   tdm_tally *account;           /* where they are counted besides, or NULL */
-  _Atomic(tdm_worker *) caller; /* runs what a full queue hands back */
+  _Atomic(tdm_caller *) caller; /* runs what a full queue hands back */
   /* of all */
   atomic_int closing;  /* closed, and nothing is reserved */
   atomic_int visitors; /* threads of others that are handing on a task */

@@ -231,8 +231,8 @@ static void guest_expect_then(tdm_executor *e, tdm_task *t) {
 
 /* What a guest has run itself, as the queue was full. */
 static void add_own(tdm_executor *e, tdm_tally *sum) {
-  tdm_worker *caller = tdm_load_acquire(&e->caller);
-  if (caller != NULL) tdm_tally_merge(sum, &caller->tally);
+  tdm_caller *caller = tdm_load_acquire(&e->caller);
+  if (caller != NULL) tdm_tally_merge(sum, &caller->worker.tally);
 }
 
 /* The whole pool's, but for what the one who asks has run itself. */

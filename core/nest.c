@@ -1,6 +1,5 @@
 #include "nest.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -249,16 +248,7 @@ static int nest_progress(tdm_executor *e, tdm_task *t,
 /* By the keeper of a worker process: see threads_time.c for that of a pool. */
 static tdm_time watch(void *arg) {
   tdm_nest *n = arg;
-  tdm_worker *w = n->worker;
-  tdm_time deadline = tdm_load_total(&w->deadline), now = tdm_clock_now();
-  if (deadline == 0) return TDM_FOREVER;
-  if (now < deadline) return deadline;
-  uint64_t seen = tdm_load_total(&w->ctl.stop->order);
-  if (tdm_worker_ordered(w, seen) == 0)
-    tdm_stop_try_order(w->ctl.stop, seen, tdm_load_total(&w->deadline_run),
-                       TDM_WHY_TIMEOUT);
-  pthread_kill(n->thread, tdm_interrupt_signal());
-  return now + TDM_TELL_AGAIN;
+  return tdm_worker_watch(n->worker, n->thread);
 }
 
 static int nest_keep_time(tdm_executor *e) {

@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "error.h"
@@ -395,6 +396,18 @@ uint64_t tdm_worker_ordered(tdm_worker *w, uint64_t order) {
   /* Without a deadline it is whose was the last. */
   int has_deadline = tdm_load_total(&w->deadline) != 0;
   return has_deadline && run == tdm_load_total(&w->deadline_run) ? run : 0;
+}
+
+tdm_time tdm_worker_watch(tdm_worker *w, pthread_t thread) {
+  tdm_time deadline = tdm_load_total(&w->deadline), now = tdm_clock_now();
+  if (deadline == 0 || tdm_load_total(&w->run) == 0) return TDM_FOREVER;
+  if (now < deadline) return deadline;
+  uint64_t seen = tdm_load_total(&w->ctl.stop->order);
+  if (tdm_worker_ordered(w, seen) == 0)
+    tdm_stop_try_order(w->ctl.stop, seen, tdm_load_total(&w->deadline_run),
+                       TDM_WHY_TIMEOUT);
+  pthread_kill(thread, tdm_interrupt_signal());
+  return now + TDM_TELL_AGAIN;
 }
 
 void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why) {

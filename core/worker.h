@@ -8,6 +8,8 @@
 #ifndef TDM_WORKER_H
 #define TDM_WORKER_H
 
+#include <pthread.h>
+
 #include "interrupt.h"
 #include "keeper.h"
 #include "park.h"
@@ -47,7 +49,8 @@ typedef struct tdm_ctl {
   tdm_stop *stop;
   uint64_t run;    /* the number of the task's run; 0 between runs */
   double limit;    /* seconds that it may run; 0: as long as it likes */
-  unsigned worker; /* from 1 */
+  unsigned worker; /* from 1; 0 where what a full queue hands back runs */
+  int is_caller;   /* there: this is the submitter's own process */
   const char *pool_kind, *pool_name;
   struct tdm_frame *outer;         /* what waits below the task that runs */
   struct tdm_nest_host *nest_host; /* see nest.h; or NULL */
@@ -174,6 +177,10 @@ uint64_t tdm_worker_ordered(tdm_worker *w, uint64_t order);
  * task of the outermost one is the caller's, to be settled. NULL: it has ended.
  * Any thread. */
 tdm_task *tdm_worker_try_give_up(tdm_worker *w, uint64_t run);
+
+/* Sees that what it runs ends in time, where nobody gives it up: tells it, in
+ * this thread, to end. When to look again. By its keeper. */
+tdm_time tdm_worker_watch(tdm_worker *w, pthread_t thread);
 
 /* Settles a claimed task as failed with these bytes, without running it. */
 void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why);

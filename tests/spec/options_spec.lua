@@ -4,6 +4,7 @@ local files = require "spec.support.files"
 local for_each_pool = require "spec.support.pools"
 local gates = require "spec.support.gate"
 local lfs = require "lfs"
+local scale = require "spec.support.scale"
 local tandem = require "tandem"
 
 local NOT_A_NUMBER = 0 / 0
@@ -249,6 +250,34 @@ describe("queue_limit", function()
       local bad = pool:submit("fixtures.failing:raise", "inline")
       assert.equal("inline", bad:error(0))
       assert.equal("pending", futures[2]:status())
+      gate:open()
+      assert_results(futures)
+    end)
+
+    -- The host hung, as nobody looked at what runs in its own thread.
+    it("stops by its timeout what submit runs itself", function()
+      local pool, gate, futures = full_pool("caller")
+      local tasks = { "fixtures.gate:sleep", "fixtures.gate:loop_protected" }
+      if scale.defers_signals then tasks[2] = nil end
+      for _, task in ipairs(tasks) do
+        local brief = pool:with { timeout = 0.05 }
+        local f = brief:submit(task, files.directory() .. "/gate", 60)
+        local err = f:error(0)
+        assert.is_true(tandem.is_error(err, "timeout"))
+        assert.equal(0.05, err.limit)
+        assert.equal(0, f:info().worker)
+        assert.equal(4, pool:submit("fixtures.basic:echo", 4):result(0))
+      end
+      gate:open()
+      assert_results(futures)
+    end)
+
+    -- That of a process pool ended the host.
+    it("goes on after an os.exit in what submit runs itself", function()
+      local pool, gate, futures = full_pool("caller")
+      local err = pool:submit(function() os.exit(7) end):error(0)
+      assert.is_true(tandem.is_error(err, "exit"))
+      assert.equal(7, err.code)
       gate:open()
       assert_results(futures)
     end)
