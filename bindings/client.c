@@ -273,3 +273,18 @@ void tdml_openerrors(lua_State *L) {
   }
   lua_pop(L, 1);
 }
+int tdml_iserror(lua_State *L, int idx, const char *kind) {
+  int top = lua_gettop(L), is_it = 0;
+  idx = lua_absindex(L, idx);
+  if (lua_istable(L, idx) && lua_getmetatable(L, idx)) {
+    luaL_getmetatable(L, TDML_ERROR_MT);
+    is_it = lua_rawequal(L, -1, -2);
+  }
+  if (is_it && kind != NULL) {
+    lua_getfield(L, idx, "kind");
+    is_it = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), kind) == 0;
+  }
+  lua_settop(L, top);
+  return is_it;
+}
+

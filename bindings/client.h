@@ -111,6 +111,9 @@ TDML_RAISES int tdml_expected(lua_State *L, int idx, int arg, const char *where,
  * Strings are not numbers here. */
 tdm_time tdml_optdeadline(lua_State *L, int idx, int arg, const char *where);
 
+/* Is it one of tandem's errors, and of this kind, where that is not NULL? */
+int tdml_iserror(lua_State *L, int idx, const char *kind);
+
 /* Push an error object: { kind, message } with the errors' metatable. */
 void tdml_pusherror(lua_State *L, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -211,16 +211,7 @@ static int new_error(lua_State *L) {
 /* is_error(value, [kind]) -> boolean */
 static int is_error(lua_State *L) {
   const char *kind = luaL_optstring(L, 2, NULL);
-  int same = 0;
-  if (lua_istable(L, 1) && lua_getmetatable(L, 1)) {
-    luaL_getmetatable(L, TDML_ERROR_MT);
-    same = lua_rawequal(L, -1, -2);
-  }
-  if (same && kind != NULL) {
-    lua_getfield(L, 1, "kind");
-    same = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), kind) == 0;
-  }
-  lua_pushboolean(L, same);
+  lua_pushboolean(L, tdml_iserror(L, 1, kind));
   return 1;
 }
 

@@ -64,10 +64,20 @@ int tdml_vm_pushfunction(tdml_vm *vm, lua_State *L, const tdm_func *f) {
   return 1;
 }
 
+/* It was told to end, and lets the error that said so go on. */
+static int gives_way(const tdml_vm *vm, lua_State *L) {
+  return tdm_load_relaxed(&vm->ctl->stop->cancelled) &&
+         tdml_iserror(L, -1, "cancelled");
+}
+
 void tdml_vm_finish(tdml_vm *vm, lua_State *L, int status, int first) {
   tdml_encode_opts opts = {vm->recipe->mode, "result", 1};
   int err;
   if (status == LUA_ERRMEM) return; /* failed without a word */
+  if (status != LUA_OK && gives_way(vm, L)) {
+    vm->outcome = TDM_CANCELLED;
+    return;
+  }
   if (status != LUA_OK) {
     fail(vm, L);
     return;

@@ -163,6 +163,9 @@ describe("shutdown", function()
       pool:shutdown { kill = true, timeout = check.BOUND }
       assert.is_true(all_terminal(futures))
       assert.equal(2, gate:started())
+      -- Those of threads had failed, with the error of tandem.sleep.
+      for _, f in ipairs(futures) do assert.equal("cancelled", f:status()) end
+      assert.equal(20, pool:stats().cancelled)
     end)
 
     it("leaves no thread and no process behind", function()
