@@ -232,6 +232,28 @@ int tdml_raise(lua_State *L, int err) {
   tdml_throw(L);
 }
 
+/* Where the first line ends that says something: that a file cannot be loaded
+ * says less than why, which is on the next. */
+static size_t first_line(const char *text) {
+  static const char sign[] = "error loading module ";
+  size_t n = strcspn(text, "\n");
+  const char *at = strstr(text, sign);
+  if (at == NULL || at > text + n || n == 0 || text[n - 1] != ':') return n;
+  return text[n] == '\n' ? n + 1 + strcspn(text + n + 1, "\n") : n;
+}
+
+/* Pushes a text, at most of two lines, as one. */
+static void push_line(lua_State *L, const char *text, size_t n) {
+  size_t line = strcspn(text, "\n");
+  if (n > 0 && text[n - 1] == ':') n--;
+  lua_pushlstring(L, text, line < n ? line : n);
+  if (line >= n) return;
+  line += 1 + strspn(text + line + 1, "\t");
+  lua_pushliteral(L, " ");
+  lua_pushlstring(L, text + line, n - line);
+  lua_concat(L, 3);
+}
+
 /* Pushes the field's first line between two texts, or nothing where it is no
  * string or number. */
 static int push_field(lua_State *L, const char *before, const char *field,
@@ -239,10 +261,8 @@ static int push_field(lua_State *L, const char *before, const char *field,
   lua_getfield(L, 1, field);
   const char *text = lua_tostring(L, -1);
   if (text != NULL) {
-    size_t n = strcspn(text, "\n");
-    if (n > 0 && text[n - 1] == ':') n--;
     lua_pushstring(L, before);
-    lua_pushlstring(L, text, n);
+    push_line(L, text, first_line(text));
     lua_pushstring(L, after);
     lua_concat(L, 3);
   }
@@ -264,15 +284,6 @@ static int error_tostring(lua_State *L) {
   return 1;
 }
 
-void tdml_openerrors(lua_State *L) {
-  if (luaL_newmetatable(L, TDML_ERROR_MT)) {
-    lua_pushcfunction(L, error_tostring);
-    lua_setfield(L, -2, "__tostring");
-    lua_pushliteral(L, TDML_ERROR_MT);
-    lua_setfield(L, -2, "__name");
-  }
-  lua_pop(L, 1);
-}
 int tdml_iserror(lua_State *L, int idx, const char *kind) {
   int top = lua_gettop(L), is_it = 0;
   idx = lua_absindex(L, idx);
@@ -288,3 +299,12 @@ int tdml_iserror(lua_State *L, int idx, const char *kind) {
   return is_it;
 }
 
+void tdml_openerrors(lua_State *L) {
+  if (luaL_newmetatable(L, TDML_ERROR_MT)) {
+    lua_pushcfunction(L, error_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, TDML_ERROR_MT);
+    lua_setfield(L, -2, "__name");
+  }
+  lua_pop(L, 1);
+}

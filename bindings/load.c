@@ -9,16 +9,27 @@
 #include "client.h"
 #include "failure.h"
 
-/* Pushes the dotted path `name` of the value on top, step by step; the value
- * itself is replaced. Plain errors of indexing are the caller's. */
-static void walk(lua_State *L, const char *name) {
-  for (;;) {
-    size_t n = strcspn(name, ".");
-    lua_pushlstring(L, name, n);
+static int has_fields(lua_State *L) {
+  if (lua_istable(L, -1)) return 1;
+  if (luaL_getmetafield(L, -1, "__index") == LUA_TNIL) return 0;
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* Replaces the module on top by what is at the dotted path `name` in it, step
+ * by step. */
+static void walk(lua_State *L, const char *module, const char *name) {
+  for (const char *step = name;;) {
+    size_t n = strcspn(step, ".");
+    lua_pushlstring(L, step, n);
     lua_gettable(L, -2);
     lua_replace(L, -2);
-    if (name[n] == '\0') return;
-    name += n + 1;
+    if (step[n] == '\0') return;
+    step += n + 1;
+    if (has_fields(L)) continue;
+    lua_pushlstring(L, name, (size_t)(step - name) - 1);
+    luaL_error(L, "module '%s' has no function '%s' (its '%s' is %s)", module,
+               name, lua_tostring(L, -1), luaL_typename(L, -2));
   }
 }
 
@@ -46,11 +57,11 @@ static int find(lua_State *L) {
   }
   lua_pushlstring(L, spec, (size_t)(colon - spec));
   lua_insert(L, -2);
-  if (!lua_istable(L, -1) && luaL_getmetafield(L, -1, "__index") == LUA_TNIL)
+  if (!has_fields(L))
     luaL_error(L, "module '%s' has no function '%s': it returned a %s",
                lua_tostring(L, -2), colon + 1, luaL_typename(L, -1));
   lua_settop(L, 3);
-  walk(L, colon + 1);
+  walk(L, lua_tostring(L, 2), colon + 1);
   if (!is_callable(L))
     luaL_error(L, "module '%s' has no function '%s' (%s)", lua_tostring(L, 2),
                colon + 1, luaL_typename(L, -1));

@@ -82,6 +82,18 @@ describe("a task that cannot be loaded", function()
       end
     end)
 
+    it("because there is nothing to go down into: says where", function()
+      for name, what in pairs { ["nosuch.a.b"] = "'nosuch' is nil",
+                                ["math.square.a"] = "'math.square' is nil",
+                                ["square.a"] = "'square' is function",
+                                ["number.a"] = "'number' is number" } do
+        local text = load_error("fixtures.basic:" .. name)
+        assert.matches("module 'fixtures.basic' has no function '" .. name
+                         .. "'", text, 1, true)
+        assert.matches(what, text, 1, true)
+      end
+    end)
+
     it("because it is no function: says what it is", function()
       assert.matches("number", load_error("fixtures.basic:number"), 1, true)
       assert.matches("table", load_error("fixtures.basic:math"), 1, true)
@@ -118,6 +130,8 @@ describe("a task that cannot be loaded", function()
       local f = pool:submit("broken:f")
       local err = check.kind("load", f.result, f)
       assert.matches("broken.lua:1:", err.message, 1, true)
+      assert.matches("broken.lua:1:", tostring(err), 1, true)
+      assert.is_nil(tostring(err):find("\n", 1, true))
     end)
 
     it("is tried again, and found once it is there", function()
