@@ -40,10 +40,18 @@ static int pack_failed(tdml_encoder *e, int status) {
                              lua_tostring(e->L, -1));
 }
 
+/* The one value but nil that no table has as a key. */
+static bool is_nan(lua_State *L, int idx) {
+  lua_Number x = lua_type(L, idx) == LUA_TNUMBER ? lua_tonumber(L, idx) : 0;
+  return x != x;
+}
+
 /* Encode the value on top of the stack, at index top, in place of the table
  * of entry i. The entry is the place, so that the path leads through it. */
 static int put_result(tdml_encoder *e, int top, uint32_t i) {
   uint32_t in = e->in;
+  if (e->on_key && is_nan(e->L, top))
+    return tdml_refuse_because(e, "__tandem_pack returned NaN for a key");
   e->in = i;
   e->packed = true;
   int err = tdml_put_value(e, top, top);

@@ -233,6 +233,14 @@ describe("a metatable", function()
         local err = encode_error(pool, 1, { cfg = t })
         assert.matches("argument #2.cfg", err.path, 1, true, name)
       end
+      -- The worker found the message malformed.
+      local nan = setmetatable({}, { __tandem_pack = function()
+        return 0 / 0
+      end })
+      assert.matches("key of argument #1",
+                     encode_error(pool, { [nan] = 1 }).path, 1, true)
+      assert.matches("key of argument #2",
+                     encode_error(pool, nan, { [nan] = 1 }).path, 1, true)
       assert.equal(1, pool:call("fixtures.basic:echo", 1))
     end)
   end)
