@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include <string.h>
+
 #include "../core/nest.h"
 #include "../core/shared.h"
 #include "future.h"
@@ -72,9 +74,11 @@ static int pool_resize(lua_State *L) {
   tdml_pool *p = tdml_checkpool(L, 1);
   tdml_check_maker(L, p, "resize");
   lua_Integer n = lua_type(L, 2) == LUA_TNUMBER ? lua_tointeger(L, 2) : 0;
-  if (n < 1 || n > TDM_MAX_WORKERS)
+  int is_process = strcmp(p->executor->ops->kind, "process") == 0;
+  int most = is_process ? TDM_MAX_PROCESSES : TDM_MAX_WORKERS;
+  if (n < 1 || n > most)
     return tdml_argerror(L, 1, "resize", "expected 1 to %d workers, got %s",
-                         TDM_MAX_WORKERS, luaL_tolstring(L, 2, NULL));
+                         most, luaL_tolstring(L, 2, NULL));
   if (p->executor->closed) return tdml_raise(L, TDM_CLOSED);
   int err = p->executor->ops->resize(p->executor, (unsigned)n);
   if (err != TDM_OK) return tdml_raise(L, err);

@@ -326,13 +326,19 @@ describe("name", function()
 end)
 
 describe("resize", function()
-  for_each_pool(function(new_pool)
+  for_each_pool(function(new_pool, kind)
+    local most = kind == "process" and 1000 or 65535
+
     it("refuses what is no number of workers", function()
       local pool = new_pool(1)
       for _, bad in ipairs(BAD_COUNTS) do
         check.misuse_of("bad argument #1", pool, "resize", bad)
       end
       check.misuse_of("bad argument #1", pool, "resize")
+      -- As many as max_workers may be.
+      check.misuse_of("bad argument #1", pool, "resize", most + 1)
+      pool:resize(most)
+      assert.equal(most, pool:stats().max_workers)
     end)
   end)
 
