@@ -170,7 +170,7 @@ local LINGER = 1
 -- alike.
 local function line_of(name, value)
   if type(value) == "function" then
-    value = core.task_hash(value)
+    value = "function " .. core.task_hash(value)
   elseif type(value) == "table" then
     local parts = {}
     for i, v in ipairs(value) do
@@ -187,6 +187,12 @@ local function note_of(settings)
   return table.concat(lines)
 end
 
+--- What the one who made the pool wanted, as its line has it.
+local function shown(value)
+  if value == '"nil"' then return "none" end
+  return value:find('^"function ') and "another function" or value
+end
+
 --- A pool that was there already was made by the first of its users: what this
 -- one has named must be what that one wanted.
 local function check_shared(where, pool, note, options, settings)
@@ -196,7 +202,8 @@ local function check_shared(where, pool, note, options, settings)
       core.close(pool)
       local theirs = note:match("%f[%w_]" .. name .. "=([^\n]*)\n")
       check.fail(("bad option '%s' to '%s' (the shared pool '%s' is there "
-        .. "already, with %s)"):format(name, where, settings.name, theirs))
+        .. "already, with %s)"):format(name, where, settings.name,
+        shown(theirs)))
     end
   end
 end

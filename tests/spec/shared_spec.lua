@@ -245,6 +245,19 @@ for _, kind in ipairs { "thread", "process" } do
             .. "' is there already, with ", message)
           assert.matches("shared_spec.lua:%d+: ", message)
         end
+        local message = check.raises(join, { name = options.name, shared = true,
+                                             memory_limit = 1 << 20 })
+        assert.matches("already, with none)", message, 1, true)
+      end)
+
+      it("tells of a function that it is another", function()
+        local options = options_of { initializer = function() end }
+        join(options)
+        local message = check.raises(join, {
+          name = options.name, shared = true,
+          initializer = function() return 1 end,
+        })
+        assert.matches("already, with another function)", message, 1, true)
       end)
 
       it("lingers only where it is shared", function()
