@@ -39,7 +39,7 @@ typedef struct tdml_client {
   unsigned fork_generation;
   size_t blocks;      /* of the port's slab that Lua's collector knows of */
   unsigned depth;     /* callbacks that are running now */
-  int interrupted;    /* one of them was, by Ctrl-C: see pump.c */
+  int interrupted;    /* one of them was, and the wait shall end: pump.c */
   int has_loop;       /* an event loop wants to hear of held */
   int held;           /* it was told that callbacks are to come */
   unsigned abandoned; /* pools whose threads would not end */

@@ -21,6 +21,11 @@
 /* In the registry: the error that ended a callback, and shall end the wait. */
 #define INTERRUPTION "tandem.interruption"
 
+/* Is the task that runs here told to end? */
+static int is_stopped(const tdml_client *c) {
+  return c->ctl != NULL && tdm_ctl_why(c->ctl) != TDM_WHY_NOT;
+}
+
 static int do_nothing(lua_State *L) {
   (void)L;
   return 0;
@@ -81,10 +86,12 @@ static int add_traceback(lua_State *L) {
 }
 
 /* What lua.c's hook raises after a SIGINT is not the callback's own error. It
- * is meant for the whole program. */
-static int is_interruption(lua_State *L) {
+ * is meant for the whole program; and what ends a callback of a task that is
+ * told to end is meant for the task. */
+static int is_interruption(lua_State *L, const tdml_client *c) {
   static const char said[] = "interrupted!";
   size_t n, end = sizeof said - 1;
+  if (is_stopped(c)) return 1;
   if (lua_type(L, -1) != LUA_TSTRING) return 0;
   const char *text = lua_tolstring(L, -1, &n);
   return n >= end && memcmp(text + n - end, said, end) == 0;
@@ -105,7 +112,7 @@ void tdml_call_back(lua_State *L, tdml_client *c, int future) {
   c->depth++;
   int status = lua_pcall(L, 1, 0, top);
   c->depth--;
-  if (status != LUA_OK && is_interruption(L)) {
+  if (status != LUA_OK && is_interruption(L, c)) {
     lua_setfield(L, LUA_REGISTRYINDEX, INTERRUPTION);
     c->interrupted = 1;
   } else if (status != LUA_OK) {
@@ -117,7 +124,8 @@ void tdml_call_back(lua_State *L, tdml_client *c, int future) {
 }
 
 /* Calls, in order, the callbacks of the future at the top of the stack, and
- * those that they add to it meanwhile. */
+ * those that they add to it meanwhile; not those that are left of a task that
+ * is told to end. */
 static int call_all_back(lua_State *L, tdml_client *c) {
   int future = lua_gettop(L), n = 0;
   if (!tdml_future_getnotes(L, future)) return 0;
@@ -125,6 +133,7 @@ static int call_all_back(lua_State *L, tdml_client *c) {
   while (lua_istable(L, -1) && lua_rawgeti(L, -1, n + 1) != LUA_TNIL) {
     tdml_call_back(L, c, future);
     n++;
+    if (c->interrupted && is_stopped(c)) break;
   }
   lua_settop(L, future);
   lua_getiuservalue(L, future, 1);
@@ -260,10 +269,6 @@ static int depends_on_others(tdm_task *t) {
 static int try_help_with(lua_State *L, tdml_client *c, tdm_task *t) {
   if (is_settled(t)) return 0;
   return try_help(L, c, depends_on_others(t) ? NULL : t);
-}
-
-static int is_stopped(const tdml_client *c) {
-  return c->ctl != NULL && tdm_ctl_why(c->ctl) != TDM_WHY_NOT;
 }
 
 /* What a task waits for that is told to end is told to end as well, if it is

@@ -105,7 +105,7 @@ void tdml_stop_end(tdml_vm *vm, lua_State *L) {
 
 void tdml_stop_recheck(tdml_vm *vm) { switch_to(vm, vm->running); }
 
-/* --- pcall and xpcall: they may not keep the error to themselves --- */
+/* --- pcall, xpcall and load: they may not keep the error to themselves --- */
 
 static void raise_if_stopped(lua_State *L) {
   tdml_vm *vm = vm_of(L);
@@ -141,6 +141,19 @@ static int stop_xpcall(lua_State *L) {
   lua_rotate(L, 3, 2); /* f, handler, true, f, ... */
   int status = lua_pcallk(L, n - 2, LUA_MULTRET, 2, 2, finish_pcall);
   return finish_pcall(L, status, 2);
+}
+
+/* load(chunk, ...): what a function gives it piece by piece is called like
+ * that, too. The original is upvalue 1. */
+static int stop_load(lua_State *L) {
+  if (!lua_isstring(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);
+  luaL_optstring(L, 2, NULL);
+  luaL_optstring(L, 3, NULL);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  if (lua_isnil(L, 1)) raise_if_stopped(L);
+  return lua_gettop(L);
 }
 
 /* --- coroutines --- */
@@ -263,6 +276,7 @@ void tdml_open_stop(lua_State *L, tdml_vm *vm) {
   lua_pushglobaltable(L);
   replace(L, "pcall", stop_pcall);
   replace(L, "xpcall", stop_xpcall);
+  replace(L, "load", stop_load);
   lua_getfield(L, -1, "coroutine");
   replace(L, "resume", stop_resume);
   replace(L, "wrap", stop_wrap);

@@ -21,8 +21,8 @@
 
 struct tdml_vm;
 
-/* Makes a worker's state stoppable: replaces pcall, xpcall, coroutine.resume,
- * wrap and close, debug.sethook. */
+/* Makes a worker's state stoppable: replaces pcall, xpcall, load,
+ * coroutine.resume, wrap and close, debug.sethook. */
 void tdml_open_stop(lua_State *L, struct tdml_vm *vm);
 
 /* tdm_runner.interrupt */

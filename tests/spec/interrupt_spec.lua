@@ -14,7 +14,8 @@ end
 
 -- Lua code that does not end by itself, and would rather not be stopped.
 local KINDS = {
-  "loop", "swallow", "swallow_by_xpcall", "coroutine", "wrapped", "yielding",
+  "loop", "swallow", "swallow_by_xpcall", "swallow_by_load", "in_callbacks",
+  "coroutine", "wrapped", "yielding",
   "sleep", "unhook", "own_hook", "pattern", "while_encoding",
   "after_nested_pool",
 }
