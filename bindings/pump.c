@@ -284,12 +284,15 @@ static int port_wait(tdml_client *c, tdm_task *t, tdm_time deadline) {
   return tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
 }
 
-/* Is all that is under way on the stack that we stand on? */
+/* Is all that is under way on the stack that we stand on, or does it wait for
+ * another task to end? */
 static void check_hope(lua_State *L, tdml_client *c, tdm_time deadline) {
+  char stack[400] = "";
   if (c->nest == NULL || deadline != TDM_FOREVER) return;
-  size_t away = c->port->away;
-  if (away != 0 && away == tdm_nest_on_stack(c->nest))
-    raise_deadlock(L, "the task waits for tasks that wait for it", "");
+  size_t away = c->port->away - tdm_load_total(&c->port->held);
+  if (c->port->away == 0 || away != tdm_nest_on_stack(c->nest)) return;
+  tdm_worker_explain_stack(c->nest->worker, stack, sizeof stack);
+  raise_deadlock(L, "the task waits for tasks that wait for it: ", stack);
 }
 
 /* The worker counts as waiting for the task from here to tdm_nest_end_wait;

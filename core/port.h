@@ -51,6 +51,8 @@ typedef struct tdm_port {
   alignas(64) _Atomic(tdm_bell *) bell;
   tdm_bell own_bell;
   atomic_int fd; /* -1 until somebody asked for it */
+  /* of the tasks that are away, those that wait for another to end: then.h */
+  _Atomic(size_t) held;
   /* of the port's thread alone */
   alignas(64) tdm_slab slab;
   tdm_source *sources;

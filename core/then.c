@@ -14,6 +14,7 @@ static int try_change(tdm_task *t, enum tdm_state from, enum tdm_state to) {
 }
 
 static void push(tdm_task *task, tdm_task *next) {
+  tdm_add_total(&tdm_port_of(next)->held, (size_t)1);
   tdm_task *top = tdm_load_total(&task->then);
   do next->next = top;
   while (!tdm_cas_total(&task->then, &top, next));
@@ -139,6 +140,7 @@ static void hand_on(tdm_task *from, int at_home, tdm_task **over) {
   tdm_task *t = reverse(tdm_swap_total(&from->then, (tdm_task *)NULL)), *next;
   for (; t != NULL; t = next) {
     next = t->next;
+    tdm_sub_total(&tdm_port_of(t)->held, (size_t)1);
     if (!ends_with(t, from, at_home)) continue;
     t->next = *over;
     *over = t;

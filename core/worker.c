@@ -357,8 +357,8 @@ static void put_name(char **at, const char *end, const tdm_func *f) {
   *at += n < 0 ? 0 : n;
 }
 
-/* From the task up to whoever waits for it; by recursion in that order, and not
- * deeper than fits. */
+/* From the task, the outermost for NULL, up to whoever waits for it; by
+ * recursion in that order, and not deeper than fits. */
 static void put_names(const tdm_frame *f, const tdm_task *t, char **at,
                       const char *end) {
   if (f == NULL) return;
@@ -376,6 +376,13 @@ int tdm_worker_explain_cycle(tdm_worker *w, const tdm_task *t, char *cycle,
   if (at < cycle + size)
     snprintf(at, (size_t)(cycle + size - at), "%s", t->func->label);
   return 1;
+}
+
+void tdm_worker_explain_stack(const tdm_worker *w, char *text, size_t size) {
+  char *at = text;
+  put_names(w->ctl.outer, NULL, &at, text + size);
+  if (at < text + size)
+    snprintf(at, (size_t)(text + size - at), "%s", w->call.func->label);
 }
 
 int tdm_worker_try_stop_inside(tdm_worker *w, tdm_task *t) {

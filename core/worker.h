@@ -166,6 +166,10 @@ int tdm_worker_is_deep(const tdm_worker *w, int is_submitted);
 int tdm_worker_explain_cycle(tdm_worker *w, const tdm_task *t, char *cycle,
                              size_t size);
 
+/* The tasks on the worker's stack, from the outermost on: each waits for the
+ * next. By a task of the worker. */
+void tdm_worker_explain_stack(const tdm_worker *w, char *text, size_t size);
+
 /* Tells a task on the worker's own stack to end. False: it is not there. */
 int tdm_worker_try_stop_inside(tdm_worker *w, tdm_task *t);
 

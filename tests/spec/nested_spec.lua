@@ -306,10 +306,24 @@ describe("a task that submits to its own pool", function()
 
     it("is told of a circle where it waits for any", function()
       local pool = new_pool(1)
-      for _, how in ipairs { "completed", "first", "all" } do
-        check.kind("deadlock", pool.call, pool, task "wait_for_self", how)
+      for _, how in ipairs { "completed", "first", "all", "any continuation",
+                             "continuation of all" } do
+        local future = pool:submit(task "wait_for_self", how)
+        local err = check.kind("deadlock", future.result, future, check.BOUND)
+        assert.matches(": fixtures.nested:wait_for_self -> "
+          .. "fixtures.nested:wait_for_kept", err.message, 1, true)
       end
       assert.equal(1, pool:call("fixtures.basic:echo", 1))
+    end)
+
+    it("is told of a circle where it waits for what continues it", function()
+      local pool = new_pool(1)
+      for _ = 1, 2 do
+        local future = pool:submit(task "wait_for_self", "continuation")
+        check.kind("deadlock", future.result, future, check.BOUND)
+      end
+      assert.equal(21, pool:call(task "fib", 8))
+      await_rest(pool)
     end)
 
     it("has the same pool each time", function()
