@@ -133,6 +133,7 @@ int tdm_executor_run_here(tdm_executor *e, tdm_task *t) {
   tdm_worker *w = &c->worker;
   err = tdm_caller_begin(c, t->limit);
   if (err != TDM_OK) return err;
+  w->ctl.around = tdm_port_of(t)->ctl;
   t->executor = e;
   t->bytes_in = t->payload.n;
   t->queued = tdm_clock_now();

@@ -17,6 +17,7 @@ static int serial_submit(tdm_executor *e, tdm_task *t, size_t backlog,
   (void)backlog;
   *woke = 0;
   serial *s = (serial *)e;
+  s->worker.ctl.around = tdm_port_of(t)->ctl;
   tdm_executor_prepare(e, &s->worker, t);
   /* Who knows what the thread did since the last task. */
   tdm_worker_before_sleep(&s->worker);

@@ -53,6 +53,7 @@ typedef struct tdm_ctl {
   int is_caller;   /* there: this is the submitter's own process */
   const char *pool_kind, *pool_name;
   struct tdm_frame *outer;         /* what waits below the task that runs */
+  const struct tdm_ctl *around;    /* of the task that runs all this, or NULL */
   struct tdm_nest_host *nest_host; /* see nest.h; or NULL */
 
   /* on the one lock of its pool, or NULL: onelock.h */
@@ -216,15 +217,23 @@ void tdm_stop_order(tdm_stop *s, uint64_t run, enum tdm_why why);
 int tdm_stop_try_order(tdm_stop *s, uint64_t seen, uint64_t run,
                        enum tdm_why why);
 
-/* Shall the run that goes on here end at once? It is cancelled with one that
- * waits for it. By the worker's own thread, also in a signal handler. */
-static inline enum tdm_why tdm_ctl_why(const tdm_ctl *c) {
+static inline enum tdm_why tdm_ctl_own_why(const tdm_ctl *c) {
   uint64_t order = tdm_load_relaxed(&c->stop->order);
   if (c->run == 0 || order == 0) return TDM_WHY_NOT;
   if (order >> 2 == c->run) return (enum tdm_why)(order & 3);
   for (const tdm_frame *f = c->outer; f != NULL; f = f->outer)
     if (order >> 2 == f->run) return TDM_WHY_CANCEL;
   return TDM_WHY_NOT;
+}
+
+/* Shall the run that goes on here end at once? It is cancelled with one that
+ * waits for it, or in whose thread it is. By the worker's own thread, also in a
+ * signal handler. */
+static inline enum tdm_why tdm_ctl_why(const tdm_ctl *c) {
+  enum tdm_why why = tdm_ctl_own_why(c);
+  while (why == TDM_WHY_NOT && c->run != 0 && (c = c->around) != NULL)
+    if (tdm_ctl_own_why(c) != TDM_WHY_NOT) why = TDM_WHY_CANCEL;
+  return why;
 }
 
 #endif

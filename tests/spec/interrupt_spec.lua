@@ -17,7 +17,8 @@ local KINDS = {
   "loop", "swallow", "swallow_by_xpcall", "swallow_by_load", "in_callbacks",
   "coroutine", "wrapped", "yielding",
   "sleep", "unhook", "own_hook", "pattern", "while_encoding",
-  "after_nested_pool",
+  "after_nested_pool", "in_serial_pool", "sleep_in_serial_pool",
+  "in_full_pool",
 }
 
 local function start(pool, name, ...)
