@@ -83,6 +83,9 @@ local function plain_waiter(after)
   return wait, wake
 end
 
+-- Seconds that every loop's timers can do. Whoever has more waits again.
+local LONGEST = 1e6
+
 local Await = {
   __close = function(self)
     if not self.woken then core.forget(self.future, self.on_done) end
@@ -104,7 +107,7 @@ local function suspend(future, wait, wake, timeout)
   while not core.is_settled(future) do
     local left = deadline and deadline - core.now()
     if left and left <= 0 then return end
-    wait(left, future)
+    wait(left and math.min(left, LONGEST), future)
   end
 end
 

@@ -277,6 +277,21 @@ local function define(new_loop, for_each_pool)
       assert.equal("late", got)
     end)
 
+    -- libuv counts milliseconds, as an integer.
+    it("takes a timeout that no timer can do", function()
+      local future, gate = held("in time")
+      local got = {}
+      for _, timeout in ipairs { math.huge, 1e300, 2^62 } do
+        spawn(function()
+          local value = tandem.await(future, timeout)
+          got[#got + 1] = value
+        end)
+      end
+      gate:open_later(0.02)
+      run()
+      assert.same({ "in time", "in time", "in time" }, got)
+    end)
+
     it("ends though a future that was given up still runs", function()
       local future, gate = held()
       spawn(function() check.kind("timeout", tandem.await, future, 0.01) end)
