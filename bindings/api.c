@@ -38,6 +38,10 @@ static int to_text(lua_State *L) {
   return 1;
 }
 
+static void say(tandem_pool *p, const char *text) {
+  snprintf(p->why, sizeof p->why, "%s", text);
+}
+
 /* Calls the step with one argument. 0: it failed, and `why` says why. */
 static int call(lua_State *L, lua_CFunction step, void *arg, char *why,
                 size_t size) {
@@ -231,7 +235,7 @@ static tandem_task *submit(tandem_pool *p, const char *name,
   tandem_task *t = tdm_mem_zero(sizeof *t);
   submitting s = {name, arguments, t};
   if (t == NULL) {
-    snprintf(p->why, sizeof p->why, "not enough memory");
+    say(p, "not enough memory");
     return NULL;
   }
   if (!call_pool(p, submit_step, &s)) {
@@ -258,10 +262,10 @@ static void call_method(lua_State *L, int future, const char *name,
                         double seconds) {
   lua_getfield(L, future, name);
   lua_pushvalue(L, future);
-  if (seconds < TANDEM_FOREVER)
-    lua_pushnumber(L, seconds);
-  else
+  if (seconds == TANDEM_FOREVER)
     lua_pushnil(L);
+  else
+    lua_pushnumber(L, seconds);
   lua_call(L, 2, 1);
 }
 
@@ -282,7 +286,9 @@ static int wait_step(lua_State *L) {
 
 static int wait(tandem_task *t, double seconds) {
   waiting w = {t, seconds, TANDEM_PENDING};
-  return call_pool(t->pool, wait_step, &w) ? w.outcome : TANDEM_FAILED;
+  if (!call_pool(t->pool, wait_step, &w)) return TANDEM_FAILED;
+  if (w.outcome == TANDEM_PENDING) say(t->pool, "the task is not over yet");
+  return w.outcome;
 }
 
 /* The payload is still as it came: nobody has asked for it as values. */
@@ -291,7 +297,9 @@ static int collect(tandem_task *t, double seconds, tandem_bytes *results) {
   if (outcome != TANDEM_DONE) return outcome;
   lua_State *L = t->pool->L;
   const tdm_payload *p = &push_future(L, t)->task->payload;
-  *results = (tandem_bytes){(char *)tdm_payload_bytes(p), p->n, 0};
+  *results = (tandem_bytes){0};
+  if (p->n != 0) results->p = (char *)tdm_payload_bytes(p);
+  results->n = p->n;
   lua_settop(L, 0);
   return TANDEM_DONE;
 }
@@ -315,7 +323,9 @@ static int cancel_step(lua_State *L) {
 
 static int cancel(tandem_task *t, const char *mode) {
   cancelling c = {t, mode, 0};
-  return call_pool(t->pool, cancel_step, &c) && c.is_cancelled;
+  if (!call_pool(t->pool, cancel_step, &c)) return 0;
+  if (!c.is_cancelled) say(t->pool, "the task has started, or is over");
+  return c.is_cancelled;
 }
 
 static void free_task(tandem_task *t) {

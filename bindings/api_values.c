@@ -8,7 +8,11 @@
 
 /* --- writing --- */
 
+/* Results have no room: they are their task's. */
+static int is_borrowed(const tandem_bytes *b) { return b->room < b->n; }
+
 static char *reserve(tandem_bytes *b, size_t n) {
+  if (is_borrowed(b)) return NULL;
   if (b->room - b->n < n) {
     size_t room = b->room < 32 ? 64 : b->room * 2;
     if (room < b->n + n) room = b->n + n;
@@ -160,6 +164,6 @@ int tdml_api_get(const tandem_bytes *b, size_t *at, tandem_value *v) {
 }
 
 void tdml_api_free_bytes(tandem_bytes *b) {
-  tdm_mem_free(b->p);
+  if (!is_borrowed(b)) tdm_mem_free(b->p);
   *b = (tandem_bytes){NULL, 0, 0};
 }

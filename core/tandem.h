@@ -155,11 +155,12 @@ typedef struct tandem_api {
   /* Waits for so many seconds at most: DONE, PENDING, FAILED. 0 polls. */
   int (*wait)(tandem_task *t, double seconds);
 
-  /* The same, with the results, which are the task's until it is freed. */
+  /* The same, with the results, which are the task's until it is freed: to be
+   * read, and to be handed in as arguments, but not to be added to. */
   int (*collect)(tandem_task *t, double seconds, tandem_bytes *results);
 
   /* As future:cancel: "pending", "interrupt", "kill". 1: it is, or will be,
-   * cancelled. */
+   * cancelled. 0: it is not, and `why` says why. */
   int (*cancel)(tandem_task *t, const char *mode);
 
   /* A task that is not over goes on. NULL is allowed. */
@@ -169,7 +170,8 @@ typedef struct tandem_api {
    * by wait(task, 0), which makes it quiet again. Negative: there is none. */
   int (*fileno)(tandem_pool *p);
 
-  /* Appends a value. 1, or 0: there is no memory, or it is an OTHER. */
+  /* Appends a value. 1, or 0: there is no memory, it is an OTHER, or the bytes
+   * are results. */
   int (*put)(tandem_bytes *b, tandem_value v);
 
   /* The value at *at, which is 0 for the first and goes on to the next. 0:
@@ -185,7 +187,7 @@ typedef struct tandem_api {
    * raise a memory error. */
   int (*unpack)(struct lua_State *L, const tandem_bytes *b);
 
-  /* Of bytes that put and pack have made. */
+  /* Of bytes that put and pack have made. Results become none. */
   void (*free_bytes)(tandem_bytes *b);
 } tandem_api;
 

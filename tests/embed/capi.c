@@ -93,6 +93,33 @@ static void values(lua_State *L, tandem_pool *p) {
   t->free_bytes(&none);
 }
 
+/* They are the task's: nothing is added to them, nor freed. */
+static void results_stay(lua_State *L, tandem_pool *p) {
+  static const char *const tasks[] = {"fixtures.basic:echo", "string:rep"};
+  for (int round = 0; round < 3; round++) {
+    tandem_bytes b = {0}, results, kept;
+    if (round != 0) CHECK(t->put(&b, tandem_string("text")));
+    if (round != 0) CHECK(t->put(&b, tandem_integer(1000)));
+    tandem_task *task = t->submit(p, tasks[round == 2], &b);
+    CHECK(t->collect(task, TANDEM_FOREVER, &results) == TANDEM_DONE);
+    kept = results;
+    CHECK(t->put(&results, tandem_string("more")) == (round == 0));
+    t->free_bytes(&results);
+    CHECK(results.p == NULL && results.n == 0 && results.room == 0);
+    CHECK(t->collect(task, 0, &results) == TANDEM_DONE);
+    CHECK(results.p == kept.p && results.n == kept.n);
+    lua_pushinteger(L, 1);
+    CHECK(t->pack(L, -1, 1, &kept));
+    t->free_bytes(&kept);
+    lua_pop(L, 1);
+    CHECK(t->collect(task, 0, &results) == TANDEM_DONE);
+    CHECK(t->unpack(L, &results) == round % 2 * 2 + round / 2);
+    lua_settop(L, 0);
+    t->free_task(task);
+    t->free_bytes(&b);
+  }
+}
+
 /* Cut short, or of random bytes: never past the end. */
 static void malformed(void) {
   tandem_bytes b = {0};
@@ -139,7 +166,9 @@ static void waiting(tandem_pool *p) {
   CHECK(t->put(&b, tandem_number(1000)));
   tandem_task *task = t->submit(p, "tandem:sleep", &b), *echo;
   CHECK(t->wait(task, 0) == TANDEM_PENDING);
+  CHECK(t->wait(task, NAN) == TANDEM_PENDING);
   CHECK(t->wait(task, 0.01) == TANDEM_PENDING);
+  CHECK(strstr(t->why(p), "not over yet") != NULL);
   CHECK(!t->cancel(task, "wrong"));
   CHECK(strstr(t->why(p), "wrong") != NULL);
   CHECK(t->cancel(task, "interrupt"));
@@ -152,6 +181,12 @@ static void waiting(tandem_pool *p) {
     while (t->wait(echo, 0) == TANDEM_PENDING) CHECK(poll(&fd, 1, 30000) == 1);
     t->free_task(echo);
   }
+  CHECK(t->wait(task, 0) == TANDEM_FAILED && t->cancel(task, NULL));
+  t->free_task(task);
+  task = t->submit(p, "fixtures.basic:echo", &b);
+  CHECK(t->wait(task, TANDEM_FOREVER) == TANDEM_DONE);
+  CHECK(!t->cancel(task, "interrupt"));
+  CHECK(strstr(t->why(p), "is over") != NULL);
   t->free_task(task);
   t->free_bytes(&b);
 }
@@ -159,6 +194,7 @@ static void waiting(tandem_pool *p) {
 static void use(lua_State *L, const char *kind) {
   tandem_pool *p = pool_of(L, kind, "exit_timeout = 1");
   values(L, p);
+  results_stay(L, p);
   failures(p);
   waiting(p);
   /* What is under way, and not freed, goes with the pool. */
