@@ -128,6 +128,11 @@ static int push_text(lua_State *L, const char *text) {
   return is_full;
 }
 
+int tdml_load_shortage(lua_State *L) {
+  if (!push_text(L, luaL_checkstring(L, 1))) lua_pushnil(L);
+  return 1;
+}
+
 static const char *kind_of(const char *text, int is_full) {
   if (strstr(text, "not enough memory") != NULL) return "memory";
   return is_full ? "limit" : "load";

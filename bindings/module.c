@@ -14,6 +14,7 @@
 #include "chunk.h"
 #include "client.h"
 #include "inside.h"
+#include "load.h"
 #include "mapping.h"
 #include "openers.h"
 #include "outcome.h"
@@ -357,6 +358,7 @@ int luaopen_tandem_core(lua_State *L) {
                                        {"is_pool", is_pool},
                                        {"encode", encode},
                                        {"decode", decode},
+                                       {"load_shortage", tdml_load_shortage},
                                        {"opener_address", tdml_opener_address},
                                        {"debug_counts", debug_counts},
                                        {"debug_grace", debug_grace},

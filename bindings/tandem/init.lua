@@ -27,10 +27,19 @@ local _, own_path = ...
 local home = type(own_path) == "string" and own_path:match("^(.*)init%.lua$")
 if home then core.set_home("@" .. home) end
 
+--- Requires a module of ours, as late as that may be: where no descriptor is
+-- left for its file, Lua says that there is none.
+local function load_module(name)
+  local loaded, module = pcall(require, name)
+  if loaded then return module end
+  local shortage = core.load_shortage(tostring(module))
+  error(shortage and core.new_error("limit", shortage) or module, 0)
+end
+
 --- A function of a module that is loaded when it is first called. A worker
 -- that only sleeps, or asks whether it is cancelled, need not load the rest.
 local function later(module, name)
-  return function(...) return require(module)[name](...) end
+  return function(...) return load_module(module)[name](...) end
 end
 
 local tandem = {

@@ -221,3 +221,36 @@ if not scale.sanitized then
     end)
   end)
 end
+
+describe("where no descriptor is left", function()
+  -- Lua says then of each file that there is none.
+  it("what tandem loads late tells the cause, and works later", function()
+    local code, out, err = run_script([[
+      local tandem = require "tandem"
+      local pool <close> = tandem.thread_pool(1)
+      local future = pool:submit("fixtures.basic:echo")
+      local held = {}
+      repeat
+        local file = io.open("/dev/null")
+        held[#held + 1] = file
+      until not file
+      local calls = {
+        wait = function() return #tandem.wait { future } end,
+        all = function() return #tandem.all({ future }):result() end,
+        classify = function() return tandem.classify("math:abs", 1) and 1 end,
+        await = function() return tandem.await(future) end,
+      }
+      for name, call in pairs(calls) do
+        local ok, e = pcall(call)
+        assert(not ok and tandem.is_error(e, "limit"), name)
+        assert(tostring(e):find("Too many open files", 1, true), tostring(e))
+      end
+      for _, file in ipairs(held) do file:close() end
+      calls.await = nil
+      for name, call in pairs(calls) do assert(call() == 1, name) end
+      print("fine")
+    ]], { prefix = "sh -c 'ulimit -n 40; exec \"$@\"' sh" })
+    assert.equal(0, code, err)
+    assert.equal("fine\n", out)
+  end)
+end)
