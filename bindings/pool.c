@@ -231,10 +231,12 @@ static void end(tdml_pool *p) {
   /* A worker that was given up may yet come back; and before one goes that has,
    * what it submits may have started another. */
   int has_lost = e->ops->lost != NULL && e->ops->lost(e) != 0;
-  if (over && !has_lost && wait_until_over(p, p->exit_timeout))
+  if (over && !has_lost && wait_until_over(p, p->exit_timeout)) {
     tdm_executor_free(e);
-  else
-    p->client->abandoned++;
+    return;
+  }
+  if (e->ops->disown != NULL) e->ops->disown(e);
+  p->client->abandoned++;
 }
 
 static int pool_gc(lua_State *L) {

@@ -80,6 +80,10 @@ typedef struct tdm_executor_ops {
   /* Frees it; only when it is over. Blocks for the threads' last steps. */
   void (*free)(tdm_executor *e);
 
+  /* It is never freed, as not all of its threads end: those that do leave
+   * nothing of themselves. NULL: nothing can be done about it. */
+  void (*disown)(tdm_executor *e);
+
   /* Fills in up to `max` workers; how many there are. */
   size_t (*workers)(tdm_executor *e, tdm_worker_view *views, size_t max);
 

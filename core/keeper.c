@@ -24,6 +24,13 @@ int tdm_keeper_need(tdm_keeper *k) {
   return err;
 }
 
+void tdm_keeper_dismiss(tdm_keeper *k) {
+  if (!k->is_there || tdm_load_total(&k->ending)) return;
+  pthread_detach(k->thread);
+  tdm_store_total(&k->ending, 1);
+  tdm_park_wake(&k->park);
+}
+
 void tdm_keeper_end(tdm_keeper *k) {
   if (!k->is_there) return;
   tdm_store_total(&k->ending, 1);

@@ -4,7 +4,7 @@
  * last look has named, or until it is woken before.
  *
  * Owns:    its thread.
- * Threads: need and end: one at a time; wake: any.
+ * Threads: need, end and dismiss: one at a time; wake: any.
  * Blocks:  tdm_keeper_end, until the thread is gone.
  */
 #ifndef TDM_KEEPER_H
@@ -34,5 +34,9 @@ static inline void tdm_keeper_look_by(tdm_keeper *k, tdm_time moment) {
 }
 
 void tdm_keeper_end(tdm_keeper *k);
+
+/* Its thread ends some time; so the keeper stays where it is. From then on none
+ * is needed. */
+void tdm_keeper_dismiss(tdm_keeper *k);
 
 #endif

@@ -64,7 +64,10 @@ static void finish(tdm_shared *s) {
     over = wait_until_over(s, PATIENCE);
   }
   int has_lost = pool->ops->lost != NULL && pool->ops->lost(pool) != 0;
-  if (over && !has_lost) tdm_shared_release(s);
+  if (over && !has_lost)
+    tdm_shared_release(s);
+  else if (pool->ops->disown != NULL)
+    pool->ops->disown(pool);
 }
 
 static void remove_locked(tdm_shared *s) {

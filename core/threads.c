@@ -19,6 +19,7 @@
 #include "births.h"
 #include "cpu.h"
 #include "error.h"
+#include "fork.h"
 #include "mem.h"
 #include "os.h"
 #include "thread.h"
@@ -356,6 +357,15 @@ static int work(tdm_threads *p, tdm_thread_member *m, tdm_task *t) {
   return 1;
 }
 
+/* Nobody will join the threads of a pool that is disowned. */
+static void put_away_locked(tdm_threads *p, tdm_thread_member *m) {
+  tdm_thread_member **list = p->disowned ? &p->gone : &p->left;
+  m->next = *list;
+  *list = m;
+  if (p->disowned) pthread_detach(m->thread);
+  if (p->disowned && p->members == NULL) tdm_keeper_dismiss(&p->keeper);
+}
+
 static void leave(tdm_threads *p, tdm_thread_member *m) {
   tdm_worker_fini(&m->worker);
   tdm_mutex_lock(&p->crew_lock);
@@ -363,8 +373,7 @@ static void leave(tdm_threads *p, tdm_thread_member *m) {
   tdm_thread_member **at = &p->members;
   while (*at != m) at = &(*at)->next;
   *at = m->next;
-  m->next = p->left;
-  p->left = m;
+  put_away_locked(p, m);
   tdm_port *port = p->base.port;
   /* From here on the pool may be gone as soon as this thread has ended. */
   if (m->lost_from != NULL) tdm_sub_total(&m->lost_from->haunting, 1u);
@@ -537,6 +546,21 @@ static void threads_free(tdm_executor *e) {
   tdm_mem_free(p);
 }
 
+/* It is in a list, as what looks for leaks shall find it. */
+static void threads_disown(tdm_executor *e) {
+  static tdm_threads *disowned;
+  tdm_threads *p = (tdm_threads *)e;
+  tdm_process_lock();
+  p->next_disowned = disowned;
+  disowned = p;
+  tdm_process_unlock();
+  tdm_mutex_lock(&p->crew_lock);
+  p->disowned = 1;
+  if (p->members == NULL) tdm_keeper_dismiss(&p->keeper);
+  tdm_mutex_unlock(&p->crew_lock);
+  reap(p);
+}
+
 /* Another thread may just have held a lock. */
 static int threads_try_renew(tdm_executor *e) {
   tdm_threads *p = (tdm_threads *)e;
@@ -580,6 +604,7 @@ static const tdm_executor_ops threads_ops = {
     .interrupt = tdm_threads_interrupt,
     .is_over = threads_is_over,
     .free = threads_free,
+    .disown = threads_disown,
     .workers = threads_workers,
     .tally = threads_tally,
     .progress = threads_progress,

@@ -54,6 +54,8 @@ struct tdm_threads {
   tdm_queue queue;
   alignas(64) tdm_mutex crew_lock;
   tdm_thread_member *members, *left, *top_sleeper;
+  tdm_thread_member *gone; /* who has left after `disowned` */
+  int disowned;
   unsigned last_id;
   unsigned starting; /* of `alive`, those whose thread may yet fail to come */
   tdm_time start_after;
@@ -63,10 +65,11 @@ struct tdm_threads {
   tdm_nest_host nests;
   tdm_nest *left_nests; /* of machines that are gone: tasks are yet to come */
   tdm_keeper keeper;    /* of those who run for too long */
-  atomic_uint alive;    /* workers that have not decided to leave */
-  atomic_uint present;  /* these, and those who are on their way out */
-  atomic_uint lost;     /* of these, those who were given up */
-  atomic_uint target;   /* max_workers */
+  tdm_threads *next_disowned; /* under the process's lock */
+  atomic_uint alive;          /* workers that have not decided to leave */
+  atomic_uint present;        /* these, and those who are on their way out */
+  atomic_uint lost;           /* of these, those who were given up */
+  atomic_uint target;         /* max_workers */
 };
 
 /* --- threads.c --- */

@@ -4,9 +4,10 @@
  *     daemon thread|process sleep|loop|blocked PATH
  *
  * It sends itself five SIGHUP and one SIGTERM while its pool is busy. PATH is a
- * FIFO that nobody writes to. Each signal meets the main thread, and each end
- * of a state is brief and leaves nothing behind.
+ * FIFO that nobody writes to before the end. Each signal meets the main thread,
+ * and each end of a state is brief and leaves nothing behind.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,6 +66,15 @@ static void unload(lua_State *L, int parked, host_counts *expected) {
   host_check_back(*expected);
 }
 
+/* Once what held them lets them go, nothing is left of the threads, either. */
+static void release(const char *path, host_counts expected, host_counts now) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  CHECK(fd >= 0);
+  close(fd);
+  expected.threads = now.threads;
+  host_check_back(expected);
+}
+
 static void serve(lua_State *L) {
   while (!reload && !finish) host_do(L, "tandem.poll(0.01)");
 }
@@ -87,7 +97,7 @@ int main(int argc, char **argv) {
   int parked = strcmp(argv[1], "thread") == 0 && strcmp(argv[2], "blocked") == 0
                    ? PARKED
                    : 0;
-  host_counts expected = host_now();
+  host_counts expected = host_now(), before = expected;
   warm_up(&expected);
   lua_State *L = load(argv);
   if (strcmp(argv[1], "process") == 0) CHECK(host_now().children == 1);
@@ -103,5 +113,6 @@ int main(int argc, char **argv) {
   serve(L);
   unload(L, parked, &expected);
   CHECK(finish && !elsewhere);
+  if (parked != 0) release(argv[3], expected, before);
   return host_fine();
 }
