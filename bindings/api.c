@@ -139,8 +139,10 @@ static int make_pool(lua_State *L) {
   return 0;
 }
 
+/* A host may have taken the global away; and the library, too: nil. */
 static int read_paths(lua_State *L) {
-  lua_getglobal(L, "package");
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "package") != LUA_TTABLE) return 0;
   lua_getfield(L, -1, "path");
   lua_getfield(L, -2, "cpath");
   return 2;

@@ -133,8 +133,9 @@ typedef struct tandem_api {
    */
   int (*add_opener)(const char *name, int (*open)(struct lua_State *));
 
-  /* A pool, whose workers search for modules as the state does. NULL: `why`
-   * says why, in at most `size` bytes. */
+  /* A pool, whose workers search for modules as the state does; where that has
+   * no package.path, as a new one. NULL: `why` says why, in at most `size`
+   * bytes. */
   tandem_pool *(*new_pool)(struct lua_State *L, const tandem_options *o,
                            char *why, size_t size);
 

@@ -236,6 +236,25 @@ static void wrong_options(lua_State *L) {
   t->free_pool(NULL);
 }
 
+/* A strict host: its state has no package any more, where C can see it. */
+static void no_package(void) {
+  static const char *const ways[] = {"package = nil",
+                                     "package.path, package.cpath = nil",
+                                     "package.loaded.package, package = nil"};
+  for (int i = 0; i < 3; i++) {
+    lua_State *L = host_open();
+    host_do(L, ways[i]);
+    tandem_pool *p = pool_of(L, "thread", NULL);
+    lua_close(L);
+    tandem_bytes b = {0};
+    CHECK(t->put(&b, tandem_string("x")));
+    tandem_task *task = t->submit(p, "string:len", &b);
+    CHECK(t->wait(task, TANDEM_FOREVER) == TANDEM_DONE);
+    t->free_pool(p);
+    t->free_bytes(&b);
+  }
+}
+
 /* --- modules of the program ----------------------------------------------- */
 
 static int answer(lua_State *L) {
@@ -285,6 +304,7 @@ int main(void) {
   host_counts before = host_now();
   malformed();
   wrong_options(L);
+  no_package();
   use(L, "thread");
   use(L, "process");
   own_modules(L);
