@@ -75,8 +75,12 @@ end
 
 --- All openers that the workers shall know, as addresses.
 local function addresses_of(preload)
-  local addresses = {}
-  for name, opener in pairs(require("tandem").openers) do
+  local addresses, openers = {}, require("tandem").openers
+  if type(openers) ~= "table" then
+    check.fail("bad tandem.openers (expected a table, got " .. type(openers)
+      .. ")")
+  end
+  for name, opener in pairs(openers) do
     local address, expected = core.opener_address(opener)
     if type(name) ~= "string" or not address then
       check.fail(("bad entry '%s' in tandem.openers (expected %s)"):format(
@@ -166,8 +170,8 @@ local COMMON = { "max_workers", "max_tasks_per_worker", "queue_limit",
 -- How long a shared pool waits for its next user.
 local LINGER = 1
 
---- The option as a line of a pool's note. Values that have no short form are
--- alike.
+--- The option as a line of a pool's note, in the unit that it is given in.
+-- Values that have no short form are alike.
 local function line_of(name, value)
   if type(value) == "function" then
     value = "function " .. core.task_hash(value)
@@ -177,6 +181,8 @@ local function line_of(name, value)
       parts[i] = type(v) == "table" and "{}" or tostring(v)
     end
     value = table.concat(parts, ", ")
+  elseif name == "spin" then
+    value = value * 1e6
   end
   return ("%s=%q"):format(name, tostring(value)):gsub("\n", "n") .. "\n"
 end
@@ -196,11 +202,13 @@ end
 --- A pool that was there already was made by the first of its users: what this
 -- one has named must be what that one wanted.
 local function check_shared(where, pool, note, options, settings)
+  note = "\n" .. note
   for _, name in ipairs(COMMON) do
     if options[name] ~= nil
-      and not note:find(line_of(name, settings[name]), 1, true) then
+      and not note:find("\n" .. line_of(name, settings[name]), 1, true) then
       core.close(pool)
-      local theirs = note:match("%f[%w_]" .. name .. "=([^\n]*)\n")
+      local theirs = note:match("\n" .. name .. "=([^\n]*)\n")
+      if theirs == '"nil"' then theirs = "none" end
       check.fail(("bad option '%s' to '%s' (the shared pool '%s' is there "
         .. "already, with %s)"):format(name, where, settings.name,
         shown(theirs)))

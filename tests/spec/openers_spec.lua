@@ -65,8 +65,11 @@ for_each_pool(function(new_pool, kind)
         tandem.openers = { own = wrong }
         assert.matches("bad entry 'own' in tandem.openers %(expected a C func",
                        check.raises(new_pool, 1))
-        tandem.openers = {}
       end
+      tandem.openers = nil
+      assert.matches("bad tandem.openers %(expected a table, got nil%)",
+                     check.raises(new_pool, 1))
+      tandem.openers = {}
       assert.matches("a list of module names",
                      check.raises(new_pool, { preload = { [true] = open } }))
       assert.matches("a list of module names",

@@ -260,6 +260,24 @@ for _, kind in ipairs { "thread", "process" } do
         assert.matches("already, with another function)", message, 1, true)
       end)
 
+      it("says what it has in the words of its options", function()
+        local options = options_of { path = "one", cpath = "two", spin = 7 }
+        join(options)
+        local function has(name, value)
+          local message = check.raises(join,
+            { name = options.name, shared = true, [name] = value })
+          return message:match("already, with (.*)%)$")
+        end
+        assert.equal('"7.0"', has("spin", 8))
+        assert.equal("none", has("queue_limit", 1))
+        join { name = options.name, shared = true, spin = 7.0 }
+        -- A line of the one was the end of the other's.
+        local path = has("cpath", "one"):sub(2, -2)
+        assert.equal(has("path", "two"):sub(2, -2),
+                     (path:gsub("two$", "one")))
+        assert.is_truthy(has("path", path))
+      end)
+
       it("lingers only where it is shared", function()
         assert.matches("bad option 'linger' to '" .. kind
           .. "_pool' %(only a shared pool lingers%)",
