@@ -307,6 +307,12 @@ static void guest_free(tdm_executor *e) {
   tdm_shared_release(s);
 }
 
+/* The pool need not wait for the next guest, or its end, for its sake. */
+static void guest_disown(tdm_executor *e) {
+  tdm_shared_keep(guest_of(e)->shared);
+  leave(guest_of(e));
+}
+
 /* What the pool cannot do, its guests cannot. */
 void tdm_guest_make_ops(tdm_shared *s) {
   const tdm_executor_ops *o = s->pool->ops;
@@ -321,6 +327,7 @@ void tdm_guest_make_ops(tdm_shared *s) {
       .is_over = guest_is_over,
       .leave = guest_leave,
       .free = guest_free,
+      .disown = guest_disown,
       .workers = guest_workers,
       .tally = guest_tally,
       .lost = guest_lost,

@@ -24,6 +24,7 @@ typedef struct tdm_shared {
   size_t guests;     /* that have not left */
   size_t references; /* theirs, and one until it has ended */
   int has_keeper, is_retired;
+  int is_kept;    /* a guest was left behind, whose tasks may yet come home */
   tdm_time until; /* when it ends, without guests */
   /* constant */
   char *note;
@@ -69,6 +70,9 @@ void tdm_guests_stir(void *arg);
 
 /* One guest less. May block for a moment. */
 void tdm_shared_depart(tdm_shared *s);
+
+/* It is never freed, as a guest is not. */
+void tdm_shared_keep(tdm_shared *s);
 
 /* One reference less. */
 void tdm_shared_release(tdm_shared *s);

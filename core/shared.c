@@ -53,8 +53,25 @@ void tdm_shared_release(tdm_shared *s) {
   if (is_last) free_shared(s);
 }
 
+void tdm_shared_keep(tdm_shared *s) {
+  tdm_process_lock();
+  s->is_kept = 1;
+  tdm_process_unlock();
+}
+
+/* Nobody finds it any more, but what looks for leaks. */
+static void leave_behind(tdm_shared *s) {
+  static tdm_shared *left_behind;
+  tdm_process_lock();
+  s->next = left_behind;
+  left_behind = s;
+  tdm_process_unlock();
+  if (s->pool->ops->disown != NULL) s->pool->ops->disown(s->pool);
+}
+
 /* The pool is closed, and its workers are to end by themselves; or they are
- * made to. Where one does not come back the pool remains. */
+ * made to. Where one does not come back, or a guest has not gone, it remains:
+ * without threads, once these end. */
 static void finish(tdm_shared *s) {
   tdm_executor *pool = s->pool;
   int over = wait_until_over(s, PATIENCE);
@@ -64,10 +81,13 @@ static void finish(tdm_shared *s) {
     over = wait_until_over(s, PATIENCE);
   }
   int has_lost = pool->ops->lost != NULL && pool->ops->lost(pool) != 0;
-  if (over && !has_lost)
+  tdm_process_lock();
+  int is_kept = s->is_kept;
+  tdm_process_unlock();
+  if (over && !has_lost && !is_kept)
     tdm_shared_release(s);
-  else if (pool->ops->disown != NULL)
-    pool->ops->disown(pool);
+  else
+    leave_behind(s);
 }
 
 static void remove_locked(tdm_shared *s) {

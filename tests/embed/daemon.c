@@ -68,11 +68,12 @@ static void unload(lua_State *L, int parked, host_counts *expected) {
 
 /* Once what held them lets them go, nothing is left of the threads, either. */
 static void release(const char *path, host_counts expected, host_counts now) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  int fd = open(path, O_RDWR | O_CLOEXEC);
   CHECK(fd >= 0);
-  close(fd);
   expected.threads = now.threads;
+  expected.fds++;
   host_check_back(expected);
+  close(fd);
 }
 
 static void serve(lua_State *L) {

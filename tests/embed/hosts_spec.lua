@@ -59,6 +59,14 @@ describe("a host", function()
     end
   end
 
+  for _, linger in ipairs { "0", "0.05" } do
+    it("may leave a shared pool in the middle of a task: " .. linger, function()
+      local fifo = files.directory() .. "/fifo"
+      assert(os.execute("mkfifo " .. fifo))
+      assert_fine("deserted", linger, fifo)
+    end)
+  end
+
   it("may wait for every child in a handler", function()
     assert_fine("reaping", "handler")
   end)

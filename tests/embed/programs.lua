@@ -15,7 +15,7 @@ programs.before = nil
 programs.folder = programs.build .. "/tests/embed/"
 
 -- Those that leave a thread parked at the end, as they shall: that is no leak.
-local PARKS = { daemon = true }
+local PARKS = { daemon = true, deserted = true }
 
 -- They have a sanitizer within, where one is asked for: its library need not be
 -- loaded once more.
