@@ -1,18 +1,33 @@
 --- Error values told to people and to programs.
 --
 -- @module tandem_cli.failure
-local M = {}
+local printer = require "tandem_cli.printer"
 
--- One line for any error value, also for one whose __tostring fails.
-local function text_of(problem)
-  local ok, text = pcall(tostring, problem)
-  return ok and text or ("(error object is a %s value)"):format(type(problem))
-end
+local M = {}
 
 local function speaks(problem)
   if type(problem) == "string" or type(problem) == "number" then return true end
   local metatable = debug.getmetatable(problem)
   return type(metatable) == "table" and metatable.__tostring ~= nil
+end
+
+--- Says any error value, also one whose __tostring fails: a table by what is
+-- in it.
+-- @param problem
+-- @treturn string
+function M.text(problem)
+  if type(problem) == "table" and not speaks(problem) then
+    return printer.show(problem)
+  end
+  local ok, text = pcall(tostring, problem)
+  return ok and text or ("(error object is a %s value)"):format(type(problem))
+end
+
+-- As the stand-alone Lua says it; and of a table what is in it.
+local function told(problem)
+  if speaks(problem) then return M.text(problem) end
+  local said = ("(error object is a %s value)"):format(type(problem))
+  return type(problem) == "table" and said .. " " .. M.text(problem) or said
 end
 
 --- Is this what the stand-alone Lua raises after a Ctrl-C?
@@ -48,10 +63,7 @@ end
 -- @treturn string
 function M.traceback(problem)
   if M.is_interruption(problem) then return problem end
-  if not speaks(problem) then
-    return ("(error object is a %s value)"):format(type(problem))
-  end
-  local report = debug.traceback(text_of(problem), 2)
+  local report = debug.traceback(told(problem), 2)
   return report:gsub("\n%s*%[C%]: in function 'xpcall'.*", "")
     .. worker_traceback(4)
 end
@@ -65,7 +77,7 @@ function M.of_command(problem)
   local is_message = type(problem) == "string"
     and not problem:find("^[^%s:]+:%d+: ")
   if is_message or require("tandem").is_error(problem) then
-    return text_of(problem)
+    return M.text(problem)
   end
   return M.traceback(problem)
 end
@@ -78,7 +90,7 @@ function M.describe(problem)
   if require("tandem").is_error(problem) then
     return { kind = problem.kind, message = problem.message }
   end
-  return { kind = "task", message = text_of(problem) }
+  return { kind = "task", message = M.text(problem) }
 end
 
 return M

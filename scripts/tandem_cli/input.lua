@@ -125,14 +125,16 @@ function Plain:read(prompt)
     io.write(prompt)
     io.flush()
   end
-  return io.read("l")
+  local line, why = io.read("l")
+  return line, nil, why
 end
 
 function Plain.close() end
 
 --- Opens the standard input.
 -- @treturn table `interactive`; `read(prompt)`, which returns a line, or nil
---   at the end, or nil and true after a Ctrl-C; `close()`
+--   at the end, or nil and true after a Ctrl-C, or nil, nil, and why nothing
+--   can be read; `close()`
 function M.open()
   if not terminal.is_terminal("stdin") then
     return setmetatable({ interactive = false }, Plain)

@@ -1,7 +1,8 @@
 --- Values as a person wants to see them at a prompt.
 --
--- Written like Lua constructors, bounded in every direction, and by raw
--- access only: looking at a value must not run its code, but for __tostring.
+-- Written like Lua constructors, bounded in every direction and in all, and by
+-- raw access only: looking at a value must not run its code, but for
+-- __tostring.
 --
 -- @module tandem_cli.printer
 local core = require "tandem.core"
@@ -13,7 +14,15 @@ local M = {}
 local MAX_DEPTH = 4
 local MAX_FIELDS = 24
 local MAX_STRING = 240
-local WIDTH = 76
+
+-- Fields of all tables of a value: what is more would scroll away.
+local MOST_FIELDS = 200
+
+-- Columns, where nobody says how many there are.
+local WIDTH = 80
+
+-- Columns that stay free on the right.
+local MARGIN = 4
 
 -- Keys beyond these are counted, not sorted.
 local MAX_SORTED = 1000
@@ -30,13 +39,20 @@ local ESCAPES = {
   ['"'] = '\\"',
 }
 
+-- So many bytes, or a few less where that is within a character.
+local function first_bytes(text, n)
+  local _, bad = utf8.len(text:sub(1, n))
+  local whole = bad and bad > n - 4 and utf8.len(text, bad, bad)
+  return text:sub(1, whole and bad - 1 or n)
+end
+
 -- Control characters never reach the terminal; bytes above them do, as UTF-8
 -- where the whole string is that.
 local function quoted(text)
   local rest = ""
   if #text > MAX_STRING then
     rest = (" ... (%d bytes)"):format(#text)
-    text = text:sub(1, MAX_STRING)
+    text = first_bytes(text, MAX_STRING)
   end
   local unsafe = utf8.len(text) and '[%c"\\]' or '[%c"\\\128-\255]'
   local escaped = text:gsub(unsafe, function(char)
@@ -71,8 +87,9 @@ local function future_text(future)
   local shown = ("<future%s: %s>"):format(
     info.task and " of " .. info.task or "", table.concat(facts, ", "))
   if info.status ~= "failed" then return shown end
-  local ok, problem = pcall(tostring, (future:error(0)))
-  return shown .. " " .. (ok and problem:match("^[^\n]*") or "?")
+  local problem = future:error(0)
+  local said = type(problem) == "string" and problem or M.show(problem)
+  return shown .. " " .. said:match("^[^\n]*")
 end
 
 local function plain(value)
@@ -84,11 +101,12 @@ end
 
 local RANK = { number = 1, string = 2 }
 
+-- Numbers, then strings, each in order; then anything else, as it comes: it
+-- may look like nothing, or each time like something else.
 local function before(a, b)
   local rank_a, rank_b = RANK[type(a)] or 3, RANK[type(b)] or 3
   if rank_a ~= rank_b then return rank_a < rank_b end
-  if rank_a == 3 then return tostring(a) < tostring(b) end
-  return a < b
+  return rank_a < 3 and a < b
 end
 
 -- The keys that are not part of the list from 1 to length, and how many more
@@ -107,27 +125,29 @@ end
 
 local show
 
-local function show_key(key, seen, depth)
+local function show_key(key, view, depth)
   if type(key) == "string" and key:find("^[%a_][%w_]*$")
      and not KEYWORDS[key] then
     return key .. " = "
   end
-  return "[" .. show(key, seen, depth, 0) .. "] = "
+  return "[" .. show(key, view, depth, 0) .. "] = "
 end
 
 -- The fields of a table, each as text, and the count of those left out.
-local function fields_of(value, seen, depth, indent)
+local function fields_of(value, view, depth, indent)
   local fields, length = {}, 0
   while rawget(value, length + 1) ~= nil do length = length + 1 end
   for i = 1, math.min(length, MAX_FIELDS) do
-    fields[i] = show(rawget(value, i), seen, depth, indent)
+    view.left = view.left - 1
+    fields[i] = show(rawget(value, i), view, depth, indent)
   end
   local left_out = math.max(0, length - MAX_FIELDS)
   local keys, more = other_keys(value, length)
   for _, key in ipairs(keys) do
     if #fields < MAX_FIELDS then
-      fields[#fields + 1] = show_key(key, seen, depth)
-        .. show(rawget(value, key), seen, depth, indent)
+      view.left = view.left - 1
+      fields[#fields + 1] = show_key(key, view, depth)
+        .. show(rawget(value, key), view, depth, indent)
     else
       left_out = left_out + 1
     end
@@ -136,13 +156,13 @@ local function fields_of(value, seen, depth, indent)
 end
 
 -- Sets the fields under one another, several in a line where they fit.
-local function stack(fields, indent)
+local function stack(fields, indent, room)
   local margin = (" "):rep(indent + 2)
   local lines, line = {}, nil
   for i, field in ipairs(fields) do
     local comma = i < #fields and "," or ""
     local fits = line and not field:find("\n")
-      and #line + #field + 2 <= WIDTH
+      and #line + #field + 2 <= room
     if fits then
       line = line .. " " .. field .. comma
     else
@@ -154,31 +174,34 @@ local function stack(fields, indent)
   return "{\n" .. table.concat(lines, "\n") .. "\n" .. margin:sub(3) .. "}"
 end
 
-local function show_table(value, seen, depth, indent)
-  if seen[value] then return "<cycle>" end
+local function show_table(value, view, depth, indent)
+  if view.seen[value] then return "<cycle>" end
   if next(value) == nil then return "{}" end
-  if depth >= MAX_DEPTH then return "{...}" end
-  seen[value] = true
-  local fields, left_out = fields_of(value, seen, depth + 1, indent + 2)
-  seen[value] = nil
+  if depth >= MAX_DEPTH or view.left <= 0 then return "{...}" end
+  view.seen[value] = true
+  local fields, left_out = fields_of(value, view, depth + 1, indent + 2)
+  view.seen[value] = nil
   if left_out > 0 then
     fields[#fields + 1] = ("... (%d more)"):format(left_out)
   end
   local line = "{ " .. table.concat(fields, ", ") .. " }"
-  if indent + #line <= WIDTH and not line:find("\n") then return line end
-  return stack(fields, indent)
+  if indent + #line <= view.room and not line:find("\n") then return line end
+  return stack(fields, indent, view.room)
 end
 
-function show(value, seen, depth, indent)
+function show(value, view, depth, indent)
   if type(value) ~= "table" or has_tostring(value) then return plain(value) end
-  return show_table(value, seen, depth, indent)
+  return show_table(value, view, depth, indent)
 end
 
 --- Says a value in one line, or in a few.
 -- @param value
+-- @tparam[opt=80] integer width columns
 -- @treturn string
-function M.show(value)
-  return show(value, {}, 0, 0)
+function M.show(value, width)
+  local view = { seen = {}, left = MOST_FIELDS,
+                 room = (width or WIDTH) - MARGIN }
+  return show(value, view, 0, 0)
 end
 
 return M

@@ -14,6 +14,7 @@ local failure = require "tandem_cli.failure"
 local input = require "tandem_cli.input"
 local printer = require "tandem_cli.printer"
 local sessions = require "tandem_cli.session"
+local terminal = require "tandem_cli.terminal"
 local text = require "tandem_cli.text"
 
 local M = {}
@@ -55,9 +56,10 @@ function Repl:complain(message)
   io.stderr:write(text.paint(colour, "red", message), "\n")
 end
 
-local function show_all(values)
-  local shown = {}
-  for i = 1, values.n do shown[i] = printer.show(values[i]) end
+local function show_all(...)
+  local values, shown = table.pack(...), {}
+  local width = terminal.width()
+  for i = 1, values.n do shown[i] = printer.show(values[i], width) end
   if values.n > 0 then io.write(table.concat(shown, "\t"), "\n") end
 end
 
@@ -72,8 +74,12 @@ end
 
 function Repl:run(chunk)
   local values = table.pack(xpcall(chunk, failure.traceback, pass))
-  if not values[1] then return self:report(values[2]) end
-  show_all(table.pack(table.unpack(values, 2, values.n)))
+  if values[1] then
+    -- It may take long, and somebody's __tostring may run.
+    values = table.pack(xpcall(show_all, failure.traceback,
+                               table.unpack(values, 2, values.n)))
+  end
+  if not values[1] then self:report(values[2]) end
 end
 
 -- What a command says fits the window; a traceback is left as it is.
@@ -130,7 +136,8 @@ function Repl:loop()
   local pending
   while not self.leaving do
     tandem.poll(0)
-    local line, dropped = self.input:read(pending and MORE or PROMPT)
+    local line, dropped, why = self.input:read(pending and MORE or PROMPT)
+    if why then self:complain("tandem: cannot read stdin: " .. why) end
     if dropped then
       pending = nil
     elseif line then

@@ -431,6 +431,65 @@ setmetatable({ 1 }, { __index = error, __pairs = error, __len = error })
     assert_says(out, "{ 1 }")
   end)
 
+  it("shows tables with keys that cannot be told, and goes on", function()
+    local code, out = tandem("", [[
+mute = { __tostring = error }
+{ [setmetatable({}, mute)] = 1, [setmetatable({}, mute)] = 2, [true] = 3 }
+fickle = { __tostring = function() return tostring(math.random()) end }
+t = {}
+for i = 1, 200 do t[setmetatable({}, fickle)] = i end
+t
+"on"
+]])
+    assert.equal(0, code)
+    assert_says(out, "its __tostring fails>] = 1")
+    assert_says(out, '\n"on"\n')
+  end)
+
+  it("shows no more than a screen or so of tables in tables", function()
+    local _, out = tandem("", [[
+t = {}
+for i = 1, 50 do
+  t[i] = {}
+  for j = 1, 50 do t[i][j] = { i, j } end
+end
+t
+]])
+    assert_says(out, "{ 1, 2 }, { 1, 3 }")
+    assert_says(out, "{...}")
+    assert.is_true(#out < 4000, #out)
+  end)
+
+  it("cuts long strings between characters", function()
+    local _, out = tandem("", [[
+"x" .. ("\u{e4}"):rep(200)
+("\u{20ac}"):rep(100)
+]])
+    assert_says(out, '"x' .. ("\u{e4}"):rep(119) .. '" ... (401 bytes)')
+    assert_says(out, '"' .. ("\u{20ac}"):rep(80) .. '" ... (300 bytes)')
+  end)
+
+  it("shows what is in a table that was raised", function()
+    local code, out, err = tandem("", [[
+f = pool:submit(function() error { code = 5 } end)
+f:wait()
+f
+f:result()
+]])
+    assert.equal(1, code)
+    assert_says(out, "> { code = 5 }\n")
+    assert_says(err, "table value) { code = 5 }")
+    assert_says(err, "in worker 1, stack traceback")
+  end)
+
+  it("says so where it cannot read, and ends", function()
+    local closed = { shell "tandem <&-" }
+    local folder = { shell "tandem </" }
+    assert.same({ 1, 1 }, { closed[1], folder[1] })
+    assert_says(closed[3], "tandem: cannot read stdin: Bad file descriptor")
+    assert_says(folder[3], "tandem: cannot read stdin: Is a directory")
+  end)
+
   it("is at its prompt soon", function()
     local before = os.time()
     for _ = 1, 10 do assert.equal(0, (tandem("", "1"))) end

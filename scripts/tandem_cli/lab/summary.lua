@@ -1,6 +1,7 @@
 --- What a run was like, in a few lines.
 --
 -- @module tandem_cli.lab.summary
+local failure = require "tandem_cli.failure"
 local figures = require "tandem_cli.figures"
 local text = require "tandem_cli.text"
 
@@ -150,7 +151,7 @@ end
 -- The first of what failed, with the worker's traceback.
 local function failure_text(run)
   local problem, traceback = run.failure:error(0)
-  local told = tostring(problem)
+  local told = failure.text(problem)
   if type(traceback) == "string" then told = told .. "\n" .. traceback end
   return "the first that failed: " .. told
 end
