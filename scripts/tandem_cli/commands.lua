@@ -1,8 +1,9 @@
 --- The commands of the REPL: lines that start with a colon.
 --
--- A command is a table: `name`; `usage`, its arguments in words; `summary`, a
--- line; `help`, more of it; `run(session, args)`, where `args` is the list of
--- the words behind the name, and `args.text` all of them as they were typed.
+-- A command is a table: `name`; `usage`, its arguments in words; `most`, how
+-- many of them there may be, any number if it is nil; `summary`, a line;
+-- `help`, more of it; `run(session, args)`, where `args` is the list of the
+-- words behind the name, and `args.text` all of them as they were typed.
 -- It returns, or raises, a message where something was wrong; any other error
 -- is reported with its traceback. `unfinished(text)`, optional, says whether
 -- the command goes on over the next line.
@@ -17,6 +18,8 @@ local M = { list = {} }
 -- What people try who come from other prompts.
 local ALIASES = { h = "help", ["?"] = "help", q = "quit", exit = "quit",
                   r = "run" }
+
+local MOST_WORDS = { [0] = "no arguments", "one argument", "two arguments" }
 
 --- Adds commands.
 -- @tparam {table,...} commands
@@ -78,6 +81,11 @@ function M.call(session, line)
   local name, args = parse(line)
   local command, problem = M.find(name)
   if not command then return problem end
+  if command.most and #args > command.most then
+    return ("':%s' takes %s, so what is '%s'? Try :help %s")
+      :format(command.name, MOST_WORDS[command.most],
+              args[command.most + 1], command.name)
+  end
   session:look()
   return command.run(session, args)
 end

@@ -85,9 +85,10 @@ local function quit(session)
 end
 
 return {
-  { name = "help", usage = "[COMMAND]", run = help,
+  { name = "help", usage = "[COMMAND]", most = 1, run = help,
     summary = "this text, or more of a command",
     help = "Tells how to begin, or what a command does: :help run" },
-  { name = "quit", usage = "", run = quit, summary = "leave (also: Ctrl-D)",
+  { name = "quit", usage = "", most = 0, run = quit,
+    summary = "leave (also: Ctrl-D)",
     help = "Stops what runs, and leaves." },
 }

@@ -55,9 +55,10 @@ local function pool(session, args)
     return ("there is no pool of '%s'%s\nthreads, processes, one_lock, serial")
       :format(args[1], nearest.hint(args[1], NAMES))
   end
-  local workers = args[2] and count_of(args[2])
-  if kind == "serial" then workers = nil end
-  return try(session, "use_pool", kind, workers)
+  if kind == "serial" and args[2] then
+    return "a serial pool has no workers to count; try :pool serial"
+  end
+  return try(session, "use_pool", kind, args[2] and count_of(args[2]))
 end
 
 local function workers(session, args)
@@ -69,7 +70,7 @@ local function workers(session, args)
 end
 
 return {
-  { name = "pool", usage = "KIND [N]", run = pool,
+  { name = "pool", usage = "KIND [N]", most = 2, run = pool,
     summary = "which kind of pool runs it",
     help = [[
 KIND is one of
@@ -83,7 +84,7 @@ N is how many workers it may have; without it, as many as suit this machine.
 The pool is also the global variable pool.
     :pool threads 8
     :pool serial]] },
-  { name = "workers", usage = "N", run = workers,
+  { name = "workers", usage = "N", most = 1, run = workers,
     summary = "how many workers it has",
     help = "Changes the number of workers of the pool.\n    :workers 4" },
 }

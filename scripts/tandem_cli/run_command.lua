@@ -25,7 +25,7 @@ local function run(session, args)
 end
 
 return {
-  { name = "run", usage = "[N]", run = run,
+  { name = "run", usage = "[N]", most = 1, run = run,
     summary = "run the task N times, and tell how it went",
     help = [[
 Submits N tasks to the pool and waits for them; a bar shows how far they are,

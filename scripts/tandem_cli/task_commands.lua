@@ -49,7 +49,7 @@ local function task(session, args)
 end
 
 return {
-  { name = "tasks", usage = "", run = tasks,
+  { name = "tasks", usage = "", most = 0, run = tasks,
     summary = "the tasks to try, that wait or compute",
     help = "Lists the tasks that come with tandem." },
   { name = "task", usage = "NAME [ARG ...]", run = task,

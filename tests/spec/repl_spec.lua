@@ -76,6 +76,22 @@ describe("the commands of the prompt", function()
     end
   end)
 
+  it("take no more arguments than they know what to do with", function()
+    for typed, surplus in pairs {
+      [":run 5 6"] = "6", [":workers 2 3"] = "3", [":pool threads 4 5"] = "5",
+      [":tasks foo"] = "foo", [":help run sweep"] = "sweep", [":quit now"] =
+      "now", [":compare all"] = "all", [":timeline 1"] = "1", [":explain 1"] =
+      "1", [":save a.html b.html"] = "b.html",
+    } do
+      local code, out, err = repl(typed, "'on'")
+      assert.equal(1, code, typed)
+      assert.equal('"on"\n', out)
+      assert_says(err, ("what is '%s'? Try :help "):format(surplus))
+    end
+    local _, _, err = repl(":pool serial 4")
+    assert_says(err, "a serial pool has no workers")
+  end)
+
   it("let Lua's errors of misuse name the line that was typed", function()
     local code, _, err = repl("tandem.thread_pool { max_worker = 3 }")
     assert.equal(1, code)

@@ -1,17 +1,22 @@
 --- The laboratory: commands of the prompt that look into pools.
 --
--- A list of `{ name, usage, summary, help, run }`; `usage` is its arguments in
--- words. `run(session, args)` takes the words behind the command, and returns
--- nil, or what was wrong. Of a session they use `pool_kind`, `workers`, `task`,
--- `runs`, `width`, `colour`, `write(text)` and `make_pool(kind, workers)`.
+-- A list of `{ name, usage, most, summary, help, run }`; `usage` is its
+-- arguments in words, `most` how many there may be. `run(session, args)` takes
+-- the words behind the command, and returns nil, or what was wrong. Of a
+-- session they use `pool_kind`, `workers`, `task`, `runs`, `width`, `colour`,
+-- `write(text)` and `make_pool(kind, workers)`.
 --
 -- @module tandem_cli.lab
+
+-- How many arguments there may be, where that is not any number.
+local MOST = { [""] = 0, FILE = 1 }
 
 -- What a command needs is loaded when it is first called: a prompt should be
 -- there at once.
 local function command(name, usage, summary, help)
   return {
-    name = name, usage = usage, summary = summary, help = help,
+    name = name, usage = usage, most = MOST[usage],
+    summary = summary, help = help,
     run = function(session, args)
       return require("tandem_cli.lab." .. name).run(session, args or {})
     end,

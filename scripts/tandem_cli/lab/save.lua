@@ -47,9 +47,13 @@ end
 -- @tparam {string,...} args the file
 -- @treturn ?string what was wrong
 function M.run(session, args)
-  local format = #args == 1 and format_of(args[1])
+  if not args[1] then
+    return "save where? For example :save report.html (or .json, .trace.json)"
+  end
+  local format = format_of(args[1])
   if not format then
-    return "the file's name ends with .html, .json or .trace.json"
+    return ("which format is '%s'? The file's name has to end with .html, "
+      .. ".json or .trace.json"):format(args[1])
   end
   local _, problem = recent.last(session)
   if problem then return problem end
