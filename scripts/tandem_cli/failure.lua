@@ -75,9 +75,10 @@ end
 -- @treturn string
 function M.of_command(problem)
   local is_message = type(problem) == "string"
-    and not problem:find("^[^%s:]+:%d+: ")
+    and (problem:find("^arguments:%d+: ") or not problem:find("^[^%s:]+:%d+: "))
   if is_message or require("tandem").is_error(problem) then
-    return M.text(problem)
+    -- That it was a command who asked says nothing to who typed it.
+    return (M.text(problem):gsub("^[^\n]-/tandem_cli/[%w_/]+%.lua:%d+: ", ""))
   end
   return M.traceback(problem)
 end

@@ -72,6 +72,16 @@ describe(":compare", function()
     assert.same({ serial = 1, thread = 3, one_lock = 3, process = 3 }, seen)
   end)
 
+  it("measures all speed-ups by its own serial run", function()
+    local session = pools.session { task = "tandem:sleep", args = { 0.005 },
+                                    count = 6, workers = 2 }
+    assert.is_nil(compare.run(session, {}))
+    local each = session.runs[1].serial_each
+    for _, run in ipairs(session.runs) do
+      assert.equal(each, run.serial_each)
+    end
+  end)
+
   it("wants a task", function()
     says(compare.run(pools.session {}, {}), ":task")
   end)

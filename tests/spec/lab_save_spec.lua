@@ -68,10 +68,23 @@ describe("the page", function()
 
   it("says in words what the charts show", function()
     local page = page_of(full_session().runs)
-    for _, words in ipairs { "Take 4 threads", "These tasks", "knee: 4",
+    for _, words in ipairs { "Take 4 threads", "These tasks", "knee: beyond 4",
                              "48 items" } do
       assert.is_truthy(page:find(words, 1, true), words)
     end
+    page = page_of { run("thread", 1), run("thread", 2, { run = 0.2 }) }
+    assert.is_truthy(page:find("knee: 1", 1, true))
+  end)
+
+  it("counts no run that was stopped among those that are compared", function()
+    local stopped = run("thread", 2, { run = 0.3 })
+    stopped.interrupted = true
+    local list = { run("thread", 2), stopped, run("thread", 4) }
+    local counts = xml.elements(page_of(list))
+    assert.equal(2, counts.circle)
+    assert.is_truthy(page_of(list):find("in proportion", 1, true))
+    assert.is_nil(page_of(list):find("3.60 s", 1, true))
+    assert.is_truthy(page_of { stopped }:find("7.20 s", 1, true))
   end)
 
   it("draws many tasks as cells", function()

@@ -90,6 +90,17 @@ describe("the choice", function()
     local points = computing()
     points[4].throughput = points[4].throughput * 1.5
     says(sentence(points), "other programs use this machine")
+    points[3].throughput = points[4].throughput
+    local said = sentence(points)
+    says(said, "The knee is at 4 threads")
+    says(said, "other programs use this machine")
+    says(said, "Take 2 threads")
+  end)
+
+  it("is none after a single width", function()
+    says(sentence(points_of { runs.even { workers = 1, n = 8, run = 0.01,
+                                          cpu = 0.01 } }),
+         "One width shows no knee")
   end)
 end)
 
@@ -123,6 +134,16 @@ describe("what :sweep shows", function()
       assert.is_truthy(said:find("\n2 █[^\n]*◂ knee"))
       says(said, "Take 2 threads")
     end
+  end)
+
+  it("marks no knee where the curve still rises", function()
+    local session = runs.session {}
+    sweep.show(session, waiting(4), CORES)
+    assert.is_nil(session.said():find("◂ knee", 1, true))
+    says(session.said(), "◂ still rising")
+    session = runs.session {}
+    sweep.show(session, waiting(1), CORES)
+    assert.is_nil(session.said():find("◂", 1, true))
   end)
 
   it("has colours where the session has", function()

@@ -67,4 +67,13 @@ describe(":timeline", function()
     session.runs[1] = runs.of({ { 1, nil, nil, nil } }, { wall = 1 })
     assert.is_string(timeline.run(session, {}))
   end)
+
+  it("goes back to the last run in which something ended", function()
+    local session = runs.session { runs = {
+      runs.of({ { 1, 0, 1, 0 } }, { n = 7, interrupted = true }),
+      runs.of({}, { wall = 1, n = 7, interrupted = true }),
+    } }
+    assert.is_nil(timeline.run(session, {}))
+    assert.is_truthy(session.said():find("m:f, 1 items on 1 thread", 1, true))
+  end)
 end)

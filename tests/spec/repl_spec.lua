@@ -92,6 +92,33 @@ describe("the commands of the prompt", function()
     assert_says(err, "a serial pool has no workers")
   end)
 
+  it("compare nothing where all failed, and tell what failed", function()
+    for _, typed in ipairs { ":sweep 1 2", ":compare" } do
+      local code, out, err = repl(
+        ":task function(i) error { code = 5 } end", typed)
+      assert.equal(1, code)
+      assert_says(err, "100 of 100 failed on ")
+      assert_says(err, "the first: { code = 5 }")
+      assert.is_nil(out:find("Take ", 1, true))
+      assert.is_nil(out:find("These tasks", 1, true))
+    end
+    local code, out, err = repl(
+      ":task function(i) if i == 7 then error('seven', 0) end end",
+      ":sweep 1 2")
+    assert.equal(1, code)
+    assert_says(out, "speed-up")
+    assert_says(err, "1 of 100 failed on 1 thread; the first: seven")
+  end)
+
+  it("tell what hinders a run without a traceback of their own", function()
+    local _, _, err = repl("pool:shutdown()", ":run 2")
+    assert.matches("^closed: pool 'tandem' is shut down", err)
+    assert.is_nil(err:find("traceback", 1, true))
+    _, _, err = repl(":task sleep f()", ":run 2")
+    assert.matches("^arguments:1: attempt to call", err)
+    assert.is_nil(err:find("traceback", 1, true))
+  end)
+
   it("let Lua's errors of misuse name the line that was typed", function()
     local code, _, err = repl("tandem.thread_pool { max_worker = 3 }")
     assert.equal(1, code)

@@ -10,11 +10,12 @@ local M = {}
 local MOSTLY_IO, MOSTLY_CPU = 0.2, 0.8
 
 -- The share that is the task's own, not that of the wait for a core: the
--- greatest that any width showed.
+-- greatest that any width showed, or a sample of items that were alone.
 local function own_share(points)
   local share = 0
   for _, point in ipairs(points) do
-    share = math.max(share, point.figures.cpu_share)
+    share = math.max(share, point.figures.cpu_share,
+                     point.run.cpu_share or 0)
   end
   return share
 end
@@ -57,14 +58,24 @@ local function beyond(points, at)
                                        units.seconds(took.p50))
 end
 
+-- More than a core each, tasks that compute cannot use.
+local function too_wide(points, point, cores)
+  return point.run.kind ~= "one_lock" and point.workers > cores
+    and kind_of(own_share(points)) == "cpu"
+end
+
+local TOO_WIDE = "The knee is at %s here, the smallest width with %.0f %% of "
+  .. "the best throughput. But the tasks compute (%s of their time), so that "
+  .. "more workers than the cores (%d) cannot make them faster: other "
+  .. "programs use this machine, or the run is too short. Take %s, or sweep "
+  .. "again."
+
+local ONE_WIDTH = "One width shows no knee: sweep a few, such as :sweep 1 2 4."
+
 -- The curve still rises at its end. Tasks in the queue show that a wider pool
--- had something to do; more than a core each, tasks that compute cannot use.
-local function rising(points, cores)
+-- had something to do.
+local function rising(points)
   local last = points[#points]
-  if kind_of(own_share(points)) == "cpu" and last.workers > cores then
-    return "That it still rises beyond the cores is not their doing: other "
-      .. "programs use this machine, or the run is too short. Sweep again."
-  end
   return ("The curve still rises at its end, where half of the tasks wait "
     .. "longer than %s in the queue: the knee lies beyond, so try %d as well.")
     :format(units.seconds(last.figures.wait and last.figures.wait.p50),
@@ -80,9 +91,15 @@ end
 function M.sentence(points, at, reached, cores)
   local point = points[at]
   local kind = point.run.kind
+  if #points == 1 then return ONE_WIDTH end
+  if too_wide(points, point, cores) then
+    return TOO_WIDE:format(units.workers(kind, point.workers),
+      knee.SHARE * 100, units.percent(own_share(points)), cores,
+      units.workers(kind, cores))
+  end
   local take = ("Take %s: %s."):format(units.workers(kind, point.workers),
     reason(points, kind, cores))
-  if not reached then return take .. " " .. rising(points, cores) end
+  if not reached then return take .. " " .. rising(points) end
   return ("%s This is the knee, the smallest width with %.0f %% of the best "
     .. "throughput; %s."):format(take, knee.SHARE * 100, beyond(points, at))
 end

@@ -116,7 +116,7 @@ function M.run(session)
     session.write(text.wrap(said, session.width))
   end
   paragraph(("%s, %d items on %s: %s of workers' time in %s.")
-    :format(run.task, run.n, units.workers(run.kind, run.workers),
+    :format(run.task, run.items.n, units.workers(run.kind, run.workers),
             units.seconds(parts.total), units.seconds(run.wall)))
   session.write(chart(session, parts, run.kind) .. "\n")
   paragraph(item(run))

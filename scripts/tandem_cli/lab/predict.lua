@@ -77,7 +77,8 @@ end
 local function basis(run, wanted, yield)
   local found = figures.of(run)
   local said = ("%s: the times of %d items on %s (%s CPU), replayed on %d "
-    .. "core%s."):format(run.task, run.n, units.workers(run.kind, run.workers),
+    .. "core%s."):format(run.task, run.items.n,
+    units.workers(run.kind, run.workers),
     units.percent(found.cpu_share), wanted, wanted == 1 and "" or "s")
   if yield > 0.95 then return said end
   return ("%s The run got %s of what its cores could have done, and so does "

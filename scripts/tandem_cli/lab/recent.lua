@@ -12,17 +12,17 @@ function M.obstacle(session)
   end
 end
 
---- The last run in which something ran.
+--- The last run in which something ran to its end.
 -- @tparam table session
 -- @treturn ?table
 -- @treturn ?string why there is none
 function M.last(session)
-  local run = session.runs[#session.runs]
-  if not run then return nil, "nothing has run yet: `:run N` does" end
-  if not next(run.items.ended) then
-    return nil, "no item of the last run was run"
+  for i = #session.runs, 1, -1 do
+    local run = session.runs[i]
+    if next(run.items.ended) then return run end
   end
-  return run
+  return nil, session.runs[1] and "no task has ended yet: `:run N` again"
+    or "nothing has run yet: `:run N` does"
 end
 
 return M

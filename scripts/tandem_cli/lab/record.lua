@@ -97,7 +97,7 @@ local function carry_out(pool, options, work, view)
   local ok, problem = xpcall(function()
     submit_all(pool, options.task, options.args, work, view, stride)
     wait_all(work.futures, view)
-  end, failure.traceback)
+  end, failure.of_command)
   work.ended = tandem.now()
   if ok then return end
   if view then view:finish() end

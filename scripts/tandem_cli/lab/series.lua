@@ -30,8 +30,8 @@ local function before(a, b)
   return a.workers < b.workers
 end
 
---- The runs that did the same work as one of them; of those with equal kind
--- and width the latest.
+--- The runs that did the same work as one of them, and all of it; of those
+-- with equal kind and width the latest.
 -- @tparam {table,...} runs in the order of time
 -- @tparam table like a run
 -- @treturn {table,...} by kind, then by width
@@ -40,7 +40,8 @@ function M.latest(runs, like)
   for i = #runs, 1, -1 do
     local run = runs[i]
     local key = run.kind .. " " .. run.workers
-    if not seen[key] and M.alike(run, like) then
+    local whole = not run.interrupted or run == like
+    if whole and not seen[key] and M.alike(run, like) then
       seen[key] = true
       list[#list + 1] = run
     end

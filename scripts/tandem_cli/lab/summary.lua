@@ -3,6 +3,7 @@
 -- @module tandem_cli.lab.summary
 local failure = require "tandem_cli.failure"
 local figures = require "tandem_cli.figures"
+local tandem = require "tandem"
 local text = require "tandem_cli.text"
 
 local M = {}
@@ -77,7 +78,8 @@ local function cpu_facts(run)
     facts[2] = "CPU-bound"
     if share < CPU_BOUND then
       facts[3] = run.kind == "one_lock" and "they wait for the lock"
-        or "more workers than cores"
+        or run.workers > tandem.cpu_count() and "more workers than cores"
+        or "other programs have the cores"
     end
   end
   return facts

@@ -40,13 +40,14 @@ local function row(point)
   }
 end
 
-local function chart(session, points, at)
+local function chart(session, points, at, reached)
+  local mark = reached and "◂ knee" or #points > 1 and "◂ still rising" or nil
   local rows = {}
   for i, point in ipairs(points) do
     rows[i] = {
       label = tostring(point.workers), value = point.throughput,
       figure = units.count(point.throughput),
-      note = i == at and "◂ knee" or nil,
+      note = i == at and mark or nil,
       colour = i == at and "green" or "blue",
     }
   end
@@ -62,7 +63,7 @@ function M.show(session, points, cores)
   for i, point in ipairs(points) do rows[i] = row(point) end
   local at, reached = knee.find(points)
   session.write(grid.set(COLUMNS, rows, session.width) .. "\n"
-    .. chart(session, points, at) .. "\n"
+    .. chart(session, points, at, reached) .. "\n"
     .. text.wrap(choice.sentence(points, at, reached, cores), session.width))
 end
 
@@ -94,6 +95,7 @@ function M.run(session, args)
   end
   heading(session, runs[1])
   M.show(session, points_of(runs), cores)
+  return measure.complaint(runs)
 end
 
 return M

@@ -113,12 +113,14 @@ local function draw_ideal(chart, curve, out)
 end
 
 local function draw_knee(chart, curve, out)
-  local point = curve.points[knee.find(curve.points)]
+  local at, reached = knee.find(curve.points)
+  local point = curve.points[at]
   local x, y = x_of(chart, point.workers), y_of(chart, point.throughput)
   local at_end = x > WIDTH - RIGHT - 60
   out[#out + 1] = markup.line(x, y + 8, x, HEIGHT - BOTTOM, "knee")
   out[#out + 1] = markup.label(x + (at_end and -8 or 8),
-    HEIGHT - BOTTOM - 10, "knee: " .. point.workers,
+    HEIGHT - BOTTOM - 10,
+    (reached and "knee: " or "knee: beyond ") .. point.workers,
     at_end and "end strong" or "strong")
 end
 
