@@ -48,7 +48,7 @@ end
 
 M.list = {
   { name = "sleep", kind = "io", n = 200,
-    about = "sleeps for 5 ms, and nothing else",
+    about = "sleeps, 5 ms unless told otherwise, and nothing else",
     task = "tasks.sleep:sleep", args = constant(0.005), usage = "seconds" },
   { name = "files", kind = "io", n = 1000,
     about = "reads and counts files (once cached, that is CPU work)",

@@ -52,10 +52,13 @@ local BENCH_NOTES = [[
 With --json it writes one object: "machine", "workers", and "rows" with
 "kind" (io or cpu), "items", and "seconds" of serial, threads and processes.]]
 
-local function positive_integer(text)
-  local number = math.tointeger(tonumber(text))
-  if number and number > 0 then return number end
-  return nil, ("'%s' is not a whole number above 0"):format(text)
+-- A converter for an option, which its complaint names.
+local function positive_integer(option)
+  return function(text)
+    local number = math.tointeger(tonumber(text))
+    if number and number > 0 then return number end
+    return nil, ("%s: '%s' is not a whole number above 0"):format(option, text)
+  end
 end
 
 local function add_run(parser)
@@ -71,12 +74,12 @@ local function add_map(parser)
   map:argument("task", 'What to call: "module:function".'):argname("TASK")
   map:mutex(
     map:option("--threads", "How many worker threads.")
-      :argname("N"):convert(positive_integer),
+      :argname("N"):convert(positive_integer "--threads"),
     map:option("--processes", "Worker processes in place of threads.")
-      :argname("N"):convert(positive_integer))
+      :argname("N"):convert(positive_integer "--processes"))
   map:option("--chunk", "How many lines a worker gets at a time. More than "
              .. "one pays where a task takes microseconds.")
-    :argname("N"):convert(positive_integer):default("1")
+    :argname("N"):convert(positive_integer "--chunk"):default("1")
   map:flag("--unordered", "Write results as they come.")
   map:option("--on-error", "At an item that fails stop (raise), or write "
              .. "the error in its place and go on (collect).")
@@ -87,7 +90,7 @@ local function add_bench(parser)
   local bench = parser:command("bench", BENCH_ABOUT, BENCH_NOTES)
   bench:summary("Time serial, threads and processes.")
   bench:option("--workers", "How many workers the pools have.")
-    :argname("N"):convert(positive_integer):default("8")
+    :argname("N"):convert(positive_integer "--workers"):default("8")
   bench:flag("--json", "Write JSON in place of the table.")
 end
 

@@ -17,7 +17,7 @@ local function write_entry(session, entry)
   local in_use = entry.name == session.task_name and "*" or " "
   local name = ("%s %-10s "):format(in_use, entry.name)
   session.write(text.paint(session.colour, "cyan", name)
-    .. text.wrap(entry.about, session.width - INDENT, INDENT) .. "\n")
+    .. text.wrap(entry.about, session.width, INDENT) .. "\n")
 end
 
 local function tasks(session)

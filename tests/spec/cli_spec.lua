@@ -44,7 +44,7 @@ describe("the command", function()
       ["frobnicate"] = "unknown command",
       ["run"] = "missing argument",
       ["map"] = "missing argument",
-      ["map math:sqrt --threads 0"] = "not a whole number above 0",
+      ["map math:sqrt --threads 0"] = "--threads: '0' is not a whole number",
       ["map math:sqrt --chunk 2.5"] = "not a whole number above 0",
       ["map math:sqrt --on-error explode"] = "must be one of",
       ["map math:sqrt --threads 1 --processes 1"] = "can not be used together",
