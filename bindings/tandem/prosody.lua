@@ -1,4 +1,4 @@
---- tandem in the event loop of prosody: its backends epoll and select.
+--- tandem in the event loop of prosody, whatever its backend.
 --
 --     local tandem = require "tandem";
 --     require "tandem.prosody";
@@ -25,6 +25,11 @@ local function close()
   if watcher then watcher:close() end
 end
 
+-- What libevent watches has no `close`.
+local function let_go(self)
+  self:setflags(false, false)
+end
+
 --- The server closes all it watches when it ends, and calls our close, too. In
 -- a forked process, as with `prosody -D`, there is another descriptor.
 local function need_watcher()
@@ -32,7 +37,7 @@ local function need_watcher()
   if watcher and watched == fd then return end
   close()
   watcher, watched = server.watchfd(fd, on_readable), fd
-  local close_it = watcher.close
+  local close_it = watcher.close or let_go
   function watcher.close(...)
     watcher = nil
     return close_it(...)

@@ -65,6 +65,7 @@ need_modules() {
       readline) missing lua-readline "rock readline" ;;
       luv) missing lua-luv "rock luv" ;;
       cqueues) missing lua-cqueues "rock cqueues" ;;
+      luaevent.core) missing lua-event "rock luaevent" ;;
     esac
   done
 }
@@ -102,6 +103,7 @@ need_hosts() {
   need_file "/usr/lib/lighttpd/mod_magnet.so" lighttpd-modules-lua \
     "mod_magnet of lighttpd, for Lua 5.4"
   need_server prosody prosody
+  need_modules luaevent.core
   need_server dovecot dovecot-core
   need_file "/usr/lib/dovecot/modules/auth/libauthdb_lua.so" dovecot-auth-lua \
     "the Lua authentication of dovecot, for Lua 5.4"

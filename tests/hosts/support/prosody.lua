@@ -13,7 +13,9 @@ local function write_config(server, options)
     :gsub('{ "primes" }', options.site and '{ "primes", "probe" }'
                           or '{ "probe" }')
     .. "probe_at_load = ENV_AT_LOAD\n"
-  return files.write(server.folder .. "/prosody.cfg.lua", text)
+  -- Before any host, to which what follows it belongs.
+  local backend = ("network_backend = %q\n"):format(options.backend or "epoll")
+  return files.write(server.folder .. "/prosody.cfg.lua", backend .. text)
 end
 
 -- Where its port is taken prosody goes on without it.
@@ -40,7 +42,8 @@ local function try_start(server, command, env)
 end
 
 --- `options.site`: the example's folder, for its module beside the probe;
--- `options.daemon`: by -D; `options.at_load`: code that the probe runs as it is
+-- `options.daemon`: by -D; `options.backend`: of its event loop;
+-- `options.at_load`: code that the probe runs as it is
 -- loaded.
 function prosody.start(server, options)
   local env = {
