@@ -311,7 +311,7 @@ static size_t cancel_nested(tdm_executor *e) {
 static int try_cancel_orphan(tdm_executor *e, tdm_task *t) {
   if (!tdm_task_try_cancel(t)) return 0;
   tdm_payload_fini(&t->payload);
-  tdm_executor_note_cancelled_before(e, t->items);
+  tdm_executor_note_cancelled_before(t->executor, t->items);
   count_out(e);
   return 1;
 }

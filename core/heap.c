@@ -310,6 +310,12 @@ void tdm_heap_part_with(tdm_heap *h, uint32_t block) {
   tdm_heap_release(h);
 }
 
+void tdm_heap_reclaim(tdm_heap *h, uint32_t block) {
+  if (block == 0 || block > tdm_load_total(&h->share->count)) return;
+  if (tdm_load_relaxed(&block_of(h->share, block)->owner) == h->owner)
+    give_back(h, block);
+}
+
 void tdm_heap_inherit(tdm_heap *h, unsigned owner) {
   uint32_t count = tdm_load_total(&h->share->count);
   if (count > TDM_HEAP_BLOCKS) count = TDM_HEAP_BLOCKS;

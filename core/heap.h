@@ -104,8 +104,13 @@ char *tdm_heap_adopt(tdm_heap *h, uint32_t block, size_t size);
 /* Frees a block that another process has filled and that cannot be read. */
 void tdm_heap_abandon(tdm_heap *h, uint32_t block);
 
-/* A block that we have filled is another's now. */
+/* A block that we have filled is another's now; it bears our mark until that
+ * one adopts it. */
 void tdm_heap_part_with(tdm_heap *h, uint32_t block);
+
+/* Frees a block that we have parted with, if nobody has adopted it. Nobody may
+ * be about to. */
+void tdm_heap_reclaim(tdm_heap *h, uint32_t block);
 
 /* A block that was read here, but belongs to another, is read no more. */
 void tdm_heap_look_away(tdm_heap *h, uint32_t block);

@@ -12,7 +12,7 @@ static void *keep(void *arg) {
     tdm_store_total(&k->next, TDM_FOREVER);
     tdm_time next = k->look(k->arg);
     tdm_store_total(&k->next, next);
-    tdm_park_wait(&k->park, next);
+    tdm_park_wait(tdm_keeper_park(k), next);
   }
   return NULL;
 }
@@ -34,7 +34,7 @@ void tdm_keeper_dismiss(tdm_keeper *k) {
 void tdm_keeper_end(tdm_keeper *k) {
   if (!k->is_there) return;
   tdm_store_total(&k->ending, 1);
-  tdm_park_wake(&k->park);
+  tdm_park_wake(tdm_keeper_park(k));
   pthread_join(k->thread, NULL);
   k->is_there = 0;
 }

@@ -20,7 +20,8 @@ typedef struct tdm_keeper {
   void *arg;
   pthread_t thread;
   int is_there;
-  tdm_park park;
+  tdm_park own;
+  tdm_park *park; /* where it sleeps; NULL: `own` */
   atomic_int ending;
   _Atomic(tdm_time) next; /* when it will look again */
 } tdm_keeper;
@@ -28,9 +29,13 @@ typedef struct tdm_keeper {
 /* Starts it, where it is not there. TDM_OK or TDM_LIMIT. */
 int tdm_keeper_need(tdm_keeper *k);
 
+static inline tdm_park *tdm_keeper_park(tdm_keeper *k) {
+  return k->park != NULL ? k->park : &k->own;
+}
+
 /* It shall look at this moment, or earlier. Cheap where it would anyway. */
 static inline void tdm_keeper_look_by(tdm_keeper *k, tdm_time moment) {
-  if (moment < tdm_load_total(&k->next)) tdm_park_wake(&k->park);
+  if (moment < tdm_load_total(&k->next)) tdm_park_wake(tdm_keeper_park(k));
 }
 
 void tdm_keeper_end(tdm_keeper *k);

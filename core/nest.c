@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "errands.h"
 #include "error.h"
 #include "func.h"
 #include "mem.h"
@@ -21,8 +22,12 @@ tdm_executor *tdm_nest_pool(tdm_executor *e) {
 }
 
 unsigned tdm_nest_max_workers(const tdm_executor *e) {
-  const tdm_nest_host *h = tdm_nest_is(e) ? ((const tdm_nest *)e)->host : NULL;
-  return h != NULL ? tdm_load_relaxed(h->max_workers) : e->settings.max_workers;
+  const tdm_nest *n = tdm_nest_is(e) ? (const tdm_nest *)e : NULL;
+  if (n != NULL && n->host != NULL)
+    return tdm_load_relaxed(n->host->max_workers);
+  if (n != NULL && n->errands != NULL)
+    return tdm_load_relaxed(&n->errands->share->target);
+  return e->settings.max_workers;
 }
 
 /* --- the list ------------------------------------------------------------- */
@@ -129,6 +134,12 @@ size_t tdm_nest_on_stack(const tdm_nest *n) {
 
 /* --- as an executor ------------------------------------------------------- */
 
+/* Without a keeper it is for the worker alone. */
+static void call_keeper(tdm_nest *n, int is_own) {
+  if (is_own && tdm_keeper_need(&n->keeper) != TDM_OK) return;
+  tdm_errands_call(n->errands, &n->keeper);
+}
+
 static int nest_submit(tdm_executor *e, tdm_task *t, size_t backlog,
                        int *woke) {
   tdm_nest *n = nest_of(e);
@@ -147,8 +158,10 @@ static int nest_submit(tdm_executor *e, tdm_task *t, size_t backlog,
     tdm_port_deliver(t);
     return TDM_OK;
   }
+  int is_own = pthread_equal(n->thread, pthread_self());
   if (n->host != NULL) n->host->call(n->host);
-  if (!pthread_equal(n->thread, pthread_self())) tdm_port_nudge(e->port);
+  if (n->errands != NULL) call_keeper(n, is_own);
+  if (!is_own) tdm_port_nudge(e->port);
   return TDM_OK;
 }
 
@@ -218,6 +231,10 @@ static void tally_alone(tdm_nest *n, tdm_tally *sum) {
   uint64_t taken = tdm_load_relaxed(&n->worker->tally.taken);
   uint64_t own = submitted - cancelled - pending_items(n);
   tdm_tally_merge(sum, &n->worker->tally);
+  if (n->errands != NULL) {
+    taken += tdm_load_relaxed(&n->errands->tally.taken);
+    tdm_tally_merge(sum, &n->errands->tally);
+  }
   tdm_store_relaxed(&sum->submitted, taken > own ? taken - own : 0);
   tdm_store_relaxed(&sum->withdrawn, UINT64_C(0));
 }
@@ -234,21 +251,26 @@ static void nest_tally(tdm_executor *e, tdm_tally *sum) {
 static int nest_try_stop(tdm_executor *e, tdm_task *t) {
   tdm_nest *n = nest_of(e);
   if (tdm_worker_try_stop_inside(n->worker, t)) return 1;
-  if (n->host == NULL) return 0;
-  return n->host->pool->ops->try_stop(n->host->pool, t);
+  if (n->host != NULL) return n->host->pool->ops->try_stop(n->host->pool, t);
+  if (n->errands == NULL || !tdm_task_try_stop(t)) return 0;
+  tdm_errands_try_stop(n->errands, t);
+  return 1;
 }
 
 static int nest_progress(tdm_executor *e, tdm_task *t,
                          tdm_progress_view *view) {
   tdm_nest *n = nest_of(e);
-  if (n->host == NULL) return 0;
-  return n->host->pool->ops->progress(n->host->pool, t, view);
+  if (n->host != NULL)
+    return n->host->pool->ops->progress(n->host->pool, t, view);
+  return n->errands != NULL && tdm_errands_progress(n->errands, t, view);
 }
 
 /* By the keeper of a worker process: see threads_time.c for that of a pool. */
-static tdm_time watch(void *arg) {
+static tdm_time look(void *arg) {
   tdm_nest *n = arg;
-  return tdm_worker_watch(n->worker, n->thread);
+  tdm_time next = tdm_worker_watch(n->worker, n->thread), other = TDM_FOREVER;
+  if (n->errands != NULL) other = tdm_errands_look(n->errands);
+  return next < other ? next : other;
 }
 
 static int nest_keep_time(tdm_executor *e) {
@@ -296,6 +318,7 @@ int tdm_nest_new(tdm_worker *w, tdm_port *port, tdm_nest **out) {
   }
   tdm_settings s = {.max_workers = 1};
   n->host = w->ctl.nest_host;
+  n->errands = w->ctl.errands;
   if (n->host != NULL) {
     /* Not all of them: the pool may just be resized. */
     s.max_workers = tdm_load_relaxed(n->host->max_workers);
@@ -306,8 +329,12 @@ int tdm_nest_new(tdm_worker *w, tdm_port *port, tdm_nest **out) {
   n->base.account = &w->tally;
   n->worker = w;
   n->thread = pthread_self();
-  n->keeper.look = watch;
+  n->keeper.look = look;
   n->keeper.arg = n;
+  if (n->errands != NULL) {
+    n->keeper.park = &n->errands->place->keeper;
+    n->errands->nest = n;
+  }
   if (n->host != NULL) n->host->attach(n->host, w, n);
   w->nest = n;
   *out = n;

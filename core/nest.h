@@ -7,8 +7,9 @@
  * queue empty take tasks from the nests of others, the oldest first.
  *
  * A nest is an executor whose port is that of the worker's own virtual machine.
- * Where the pool has no worker that could take from it (a serial pool, a worker
- * process) the worker itself runs what is left when its task is over.
+ * From a worker process they are sent to others that are idle (errands.h). What
+ * is left when the task is over the worker runs itself, in a serial pool and in
+ * a process.
  *
  * Owns:    its list; after tdm_nest_leave also port and functions, until all
  *          tasks are home.
@@ -47,9 +48,10 @@ typedef struct tdm_nest_host {
 struct tdm_nest {
   tdm_executor base;
   tdm_worker *worker;
-  tdm_nest_host *host; /* NULL: nobody takes from here */
+  tdm_nest_host *host;         /* NULL: no other thread takes from here, */
+  struct tdm_errands *errands; /* but for the keeper; or NULL */
   pthread_t thread;
-  tdm_keeper keeper; /* of time limits, where the pool has none of its own */
+  tdm_keeper keeper; /* of time limits and errands, where the pool has none */
   tdm_mutex lock;
   tdm_task *first, *last; /* under the lock: linked by `next` and `child` */
   int is_deserted;        /* under the lock: what comes now goes to the pool */

@@ -61,6 +61,8 @@ static void stop_searching(tdm_proc *w) {
   if (was_last) call_one(w);
 }
 
+static void ask_for_errands(void *arg) { ask(arg); }
+
 /* --- looking for work --- */
 
 static int try_claim(tdm_proc *w) {
@@ -142,15 +144,10 @@ static int search(tdm_proc *w) {
 
 /* The host's function, in memory of our own. */
 static tdm_func *copy_func(tdm_proc *w, const tdm_slot *slot) {
-  const tdm_shared_func *f =
-      (const void *)tdm_heap_at(w->heap, slot->func, sizeof *f);
+  const tdm_shared_func *f = tdm_share_func_at(w->heap, slot->func);
   if (f == NULL) return NULL;
-  size_t size = f->size, label_size = f->label_size;
-  f = (const void *)tdm_heap_at(w->heap, slot->func,
-                                sizeof *f + size + label_size);
-  if (f == NULL) return NULL;
-  tdm_func *own = tdm_func_new((enum tdm_func_form)f->form, f->bytes, size - 1,
-                               f->bytes + size);
+  tdm_func *own = tdm_func_new((enum tdm_func_form)f->form, f->bytes,
+                               f->size - 1, f->bytes + f->size);
   tdm_heap_look_away(w->heap, slot->func);
   if (own != NULL) own->id = slot->func_id;
   return own;
@@ -327,7 +324,7 @@ static void call_more(tdm_proc *w) {
 /* Has the task left some of its own behind? */
 static int has_nested(tdm_proc *w) {
   tdm_nest *n = w->worker.nest;
-  return n != NULL && tdm_load_relaxed(&n->size) != 0;
+  return n != NULL && tdm_load_total(&n->size) != 0;
 }
 
 /* Runs tasks until there is none at once: true, searching; or it has done its
@@ -422,14 +419,36 @@ static int wait_to_begin(tdm_proc *w) {
   return 1;
 }
 
+/* What its tasks have submitted ends before the worker does. */
+static void finish_nested(tdm_proc *w) {
+  tdm_nest *n = w->worker.nest;
+  while (has_nested(w) || tdm_load_total(&w->errands.out) != 0) {
+    tdm_nest_run_all(n);
+    if (tdm_load_total(&w->errands.out) != 0)
+      tdm_port_wait(n->base.port, NULL, 1, tdm_clock_now() + TDM_SECOND / 10,
+                    0);
+    tdm_port_drain(n->base.port);
+  }
+}
+
 static void free_all(tdm_proc *w) {
   tdm_worker_fini(&w->worker);
+  tdm_errands_fini(&w->errands);
   while (w->funcs != NULL) {
     tdm_func *next = w->funcs->next;
     tdm_func_free(w->funcs);
     w->funcs = next;
   }
   tdm_heap_release(w->heap);
+}
+
+/* Without them nested tasks stay here. */
+static void open_errands(tdm_proc *w) {
+  if (tdm_errands_init(&w->errands, w->share, w->heap, w->place) != TDM_OK)
+    return;
+  w->errands.ask = ask_for_errands;
+  w->errands.arg = w;
+  w->worker.ctl.errands = &w->errands;
 }
 
 int tdm_proc_main(tdm_proc *w) {
@@ -442,11 +461,13 @@ int tdm_proc_main(tdm_proc *w) {
   w->worker.ctl.worker = p->id;
   w->worker.ctl.print_lock = w->heap->fd;
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+  open_errands(w);
   limit_memory(w->share);
   tdm_fault_arm(w->share);
   if (start(w) == TDM_OK) {
     int slot = wait_to_begin(w) ? search(w) : -1;
     while (slot >= 0) slot = work(w, slot) ? search(w) : -1;
+    finish_nested(w);
     tdm_store_total(&p->stage, TDM_STAGE_LEAVING);
     ask(w);
   }

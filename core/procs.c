@@ -265,7 +265,7 @@ static void procs_kill(tdm_executor *e) {
   for (uint32_t i = 0; i < p->used_count; i++) {
     tdm_task *t = p->task[i];
     if (t == NULL || take_from_worker_locked(p, t) >= TDM_PLACES) continue;
-    tdm_executor_note_cancelled(e, t->items);
+    if (!tdm_procs_is_errand(p, t)) tdm_executor_note_cancelled(e, t->items);
     tdm_settled_add(&cancelled, t);
   }
   for (unsigned i = 0; i < tdm_load_relaxed(&p->share->places); i++)
@@ -385,6 +385,7 @@ static void procs_interrupt(tdm_executor *e) {
 /* All that the launch has made goes back to the system; the account remains. */
 static void undo_all(tdm_procs *p) {
   pthread_join(p->manager, NULL);
+  tdm_procs_end_errands(p);
   tdm_fork_remove(&p->in_child);
   tdm_port_remove_source(p->base.port, &p->source);
   p->launched = 0;
@@ -433,6 +434,9 @@ static void look_at_member(tdm_procs *p, unsigned i, tdm_worker_view *view) {
       .cpu = (double)tdm_load_relaxed(&place->cpu) * 1e-9,
   };
   view->tid = view->pid;
+  /* Its function may be gone when the view is read. */
+  if (t != NULL && tdm_procs_is_errand(p, t))
+    snprintf(view->label, sizeof view->label, "%s", t->func->label);
 }
 
 static size_t procs_workers(tdm_executor *e, tdm_worker_view *views,
@@ -459,8 +463,9 @@ static void procs_tally(tdm_executor *e, tdm_tally *sum) {
   for (uint32_t i = 0; p->launched && i < p->used_count; i++) {
     uint64_t claim = tdm_load_total(&p->share->slots[i].claim);
     enum tdm_claim state = tdm_claim_state(claim);
-    if (p->task[i] != NULL && state >= TDM_SLOT_TAKEN)
-      running += p->task[i]->items;
+    tdm_task *t = p->task[i];
+    if (t != NULL && state >= TDM_SLOT_TAKEN && !tdm_procs_is_errand(p, t))
+      running += t->items;
   }
   tdm_tally_merge(sum, &p->tally);
   tdm_bump(&sum->taken, tdm_load_relaxed(&p->tally.done) +

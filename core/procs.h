@@ -4,6 +4,7 @@
  *   procs_slots.c    tasks into slots, results out of them
  *   procs_crew.c     workers: start, call, bury
  *   procs_manager.c  the thread that watches zygote and workers
+ *   procs_errands.c  nested tasks on their way from worker to worker
  *
  * Threads of the host meet here: the port's, which submits and collects, or
  * those of several ports, where the pool is shared; and the manager, which sees
@@ -48,6 +49,7 @@ typedef struct tdm_member {
   int replaced;        /* it is leaving, and another has its share */
   int is_heir;         /* it waits for another to end, and does not count */
   unsigned heir;       /* the place of its heir, + 1; or 0 */
+  struct tdm_outwork *outwork; /* what it lets others run, or NULL */
 } tdm_member;
 
 /* A list of tasks to be delivered, in order. */
@@ -73,6 +75,9 @@ typedef struct tdm_procs {
   tdm_fork_item in_child;
   int is_foreign; /* this is a forked child */
   int fuse;       /* after the end: that of fault.h, for tests */
+  /* of the manager: what its port's tasks are of, and how many are out */
+  tdm_executor errands;
+  size_t errands_out;
   atomic_int over;
   /* under the lock */
   tdm_mutex lock;
@@ -116,9 +121,17 @@ void tdm_settled_deliver(tdm_procs *p, tdm_settled *l);
 
 /* --- procs_slots.c --- */
 
+/* Is it one that a worker of the pool lets another run? */
+static inline int tdm_procs_is_errand(const tdm_procs *p, const tdm_task *t) {
+  return t->executor == &p->errands;
+}
+
 /* Puts the task into a slot, or into the queue behind others. TDM_OK, or
  * TDM_NOMEM: it was not taken. */
 int tdm_procs_put_locked(tdm_procs *p, tdm_task *t, tdm_settled *out);
+
+/* The same, if that goes at once and nothing waits; else TDM_FULL. */
+int tdm_procs_try_post_locked(tdm_procs *p, tdm_task *t);
 
 /* The task goes before all others of its priority. */
 void tdm_procs_put_first_locked(tdm_procs *p, tdm_task *t);
@@ -194,6 +207,25 @@ int tdm_procs_try_stop_locked(tdm_procs *p, tdm_task *t);
 
 /* Stops who runs for too long; when to look again. */
 tdm_time tdm_procs_watch_locked(tdm_procs *p, tdm_settled *out);
+
+/* --- procs_errands.c --- */
+
+/* Readable when some have come home; negative: there are none. */
+int tdm_procs_errands_fd(const tdm_procs *p);
+
+/* Does what workers wish for theirs. By the manager, as the next two. */
+void tdm_procs_errands_locked(tdm_procs *p, tdm_settled *out);
+
+/* Sends on what has come home. Not under the lock. */
+void tdm_procs_errands_home(tdm_procs *p);
+
+/* The worker is dead: nobody waits for those that it has out. */
+void tdm_procs_forget_errands_locked(tdm_procs *p, unsigned place,
+                                     tdm_settled *out);
+
+/* All workers have gone, and so has the manager: nobody else has one in hand
+ * that has come home. */
+void tdm_procs_end_errands(tdm_procs *p);
 
 /* --- procs_manager.c --- */
 

@@ -570,6 +570,7 @@ static void bury(tdm_procs *p, unsigned place, tdm_settled *out) {
   if (stage == TDM_STAGE_BROKEN) why = read_cause(p, &x->why);
   tdm_procs_collect_locked(p, out);
   bury_tasks(p, place, &note, out);
+  tdm_procs_forget_errands_locked(p, place, out);
   tdm_heap_inherit(p->heap, TDM_HEAP_FIRST_PLACE + place);
   if (!p->member[place].replaced) tdm_bump(&p->tally.restarts, !is_closing(p));
   vacate(p, place);

@@ -12,10 +12,12 @@
 #include "procs.h"
 #include "thread.h"
 
-/* What is polled: the wake event, the zygote, then workers. */
+/* What is polled: the wake event, the zygote, errands, then workers. */
+enum { WAKE, ZYGOTE, ERRANDS, MEMBERS };
+
 typedef struct watch {
   tdm_procs *pool;
-  struct pollfd fd[2 + TDM_PLACES];
+  struct pollfd fd[MEMBERS + TDM_PLACES];
   unsigned place[TDM_PLACES];
   nfds_t n;
 } watch;
@@ -29,10 +31,11 @@ static void make_watch_locked(tdm_procs *p, watch *w) {
   w->n = 0;
   add(w, p->wake);
   add(w, p->control); /* poll passes over a negative one */
+  add(w, tdm_procs_errands_fd(p));
   for (unsigned i = 0; i < end; i++) {
     const tdm_member *m = &p->member[i];
     if (m->state == TDM_MEMBER_NONE || m->ended) continue;
-    w->place[w->n - 2] = i;
+    w->place[w->n - MEMBERS] = i;
     add(w, m->channel);
   }
 }
@@ -44,11 +47,13 @@ static int timeout_until(tdm_time deadline) {
 }
 
 static void hear_locked(tdm_procs *p, const watch *w, tdm_settled *out) {
-  if (w->fd[0].revents != 0) tdm_os_event_clear(p->wake);
+  if (w->fd[WAKE].revents != 0) tdm_os_event_clear(p->wake);
   /* The members first: a report of the zygote may free their places. */
-  for (nfds_t i = 2; i < w->n; i++)
-    if (w->fd[i].revents != 0) tdm_procs_hear_member_locked(p, w->place[i - 2]);
-  if (w->fd[1].revents != 0 && p->control >= 0 && p->control == w->fd[1].fd)
+  for (nfds_t i = MEMBERS; i < w->n; i++)
+    if (w->fd[i].revents != 0)
+      tdm_procs_hear_member_locked(p, w->place[i - MEMBERS]);
+  if (w->fd[ZYGOTE].revents != 0 && p->control >= 0 &&
+      p->control == w->fd[ZYGOTE].fd)
     tdm_procs_hear_zygote_locked(p, out);
 }
 
@@ -77,9 +82,12 @@ static int turn(tdm_procs *p, watch *w, tdm_time *until) {
   tdm_store_total(&p->share->asked, 0);
   hear_locked(p, w, &out);
   *until = tdm_procs_bury_locked(p, &out);
+  /* Who is told to end by that is watched from now on. */
+  tdm_procs_errands_locked(p, &out);
   tdm_time watch_until = tdm_procs_watch_locked(p, &out);
   if (watch_until < *until) *until = watch_until;
-  if (p->thens || tdm_load_total(&p->share->listeners) != 0)
+  if (p->thens || p->errands_out != 0 ||
+      tdm_load_total(&p->share->listeners) != 0)
     tdm_procs_collect_locked(p, &out);
   tdm_procs_attend_locked(p, &out);
   tdm_time start_at = next_start_locked(p);
@@ -93,6 +101,7 @@ static int turn(tdm_procs *p, watch *w, tdm_time *until) {
   }
   tdm_mutex_unlock(&p->lock);
   tdm_settled_deliver(p, &out);
+  tdm_procs_errands_home(p);
   if (p->share->tell_all) tdm_executor_stir(&p->base);
   return !at_end;
 }

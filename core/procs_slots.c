@@ -52,25 +52,12 @@ static int grow_funcs(tdm_procs *p) {
   return TDM_OK;
 }
 
-static uint32_t share_func(tdm_procs *p, const tdm_func *f) {
-  char *at;
-  uint32_t size = (uint32_t)f->size + 1;
-  uint32_t label_size = (uint32_t)strlen(f->label) + 1;
-  tdm_shared_func head = {(uint32_t)f->form, size, label_size};
-  uint32_t block = tdm_heap_take(p->heap, sizeof head + size + label_size, &at);
-  if (block == 0) return 0;
-  memcpy(at, &head, sizeof head);
-  memcpy(at + sizeof head, f->spec, size);
-  memcpy(at + sizeof head + size, f->label, label_size);
-  return block;
-}
-
 /* The block that says what the function is; 0 when out of memory. */
 static uint32_t func_block(tdm_procs *p, const tdm_func *f) {
   if (grow_funcs(p) != TDM_OK) return 0;
   tdm_known_func *entry = func_entry(p->funcs, p->func_room, f->id);
   if (entry->id == f->id) return entry->block;
-  uint32_t block = share_func(p, f);
+  uint32_t block = tdm_share_put_func(p->heap, f);
   if (block == 0) return 0;
   *entry = (tdm_known_func){f->id, block};
   p->func_count++;
@@ -125,7 +112,8 @@ static int fill_slot(tdm_procs *p, uint32_t i, const tdm_task *t) {
   slot->attempt = t->attempt;
   slot->limit = t->limit;
   tdm_progress_clear(&slot->progress);
-  tdm_store_relaxed(&slot->tell, (uint8_t)tdm_then_has((tdm_task *)t));
+  int tell = tdm_then_has((tdm_task *)t) || tdm_procs_is_errand(p, t);
+  tdm_store_relaxed(&slot->tell, (uint8_t)tell);
   slot->queued = t->queued;
   tdm_store_relaxed(&slot->started, (tdm_time)0);
   return lend_arguments(p, i, t);
@@ -249,6 +237,10 @@ int tdm_procs_put_locked(tdm_procs *p, tdm_task *t, tdm_settled *out) {
   return TDM_OK;
 }
 
+int tdm_procs_try_post_locked(tdm_procs *p, tdm_task *t) {
+  return tdm_queue_size(&p->queue) != 0 ? TDM_FULL : post(p, t);
+}
+
 void tdm_procs_put_first_locked(tdm_procs *p, tdm_task *t) {
   recall_posted(p);
   tdm_queue_push_front(&p->queue, t);
@@ -265,7 +257,8 @@ int tdm_procs_has_work_locked(tdm_procs *p) {
 static void settle(tdm_procs *p, tdm_task *t, enum tdm_state outcome,
                    tdm_settled *out) {
   t->bytes_out = t->payload.n;
-  tdm_tally_add(&p->tally, t, outcome == TDM_FAILED);
+  if (!tdm_procs_is_errand(p, t))
+    tdm_tally_add(&p->tally, t, outcome == TDM_FAILED);
   tdm_store_total(&t->state, (uint8_t)outcome);
   tdm_settled_add(out, t);
 }
@@ -290,7 +283,9 @@ void tdm_procs_stopped_locked(tdm_procs *p, tdm_task *t, enum tdm_state how,
   t->finished = tdm_clock_now();
   if (t->started == 0) t->started = t->finished;
   t->bytes_out = 0;
-  tdm_bump(how == TDM_EXPIRED ? &p->tally.failed : &p->tally.stopped, t->items);
+  if (!tdm_procs_is_errand(p, t))
+    tdm_bump(how == TDM_EXPIRED ? &p->tally.failed : &p->tally.stopped,
+             t->items);
   tdm_store_total(&t->state, (uint8_t)how);
   tdm_settled_add(out, t);
 }

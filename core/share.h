@@ -19,9 +19,10 @@
 #define TDM_RING 8192u   /* positions: twice the slots, a power of two */
 #define TDM_PLACES 1024u /* most worker processes of a pool */
 #define TDM_PER_WORD 32u /* places in a word of the board */
+#define TDM_ERRANDS 32u  /* tasks of one worker that others run: errands.h */
 
 /* Both sides must have been built from the same of these. */
-#define TDM_SHARE_VERSION 1u
+#define TDM_SHARE_VERSION 2u
 
 /* Bytes that lie in a slot, where they are few, or in a block. */
 typedef struct tdm_ref {
@@ -87,6 +88,10 @@ typedef struct tdm_place {
   _Atomic(uint64_t) tasks;
   _Atomic(int64_t) cpu; /* nanoseconds in tasks */
   tdm_ref why;
+  /* its errands: where its keeper sleeps, the block that they lie in, or 0, and
+   * a bit for each that the host shall look at */
+  tdm_park keeper;
+  atomic_uint errands, wishes;
 } tdm_place;
 
 typedef struct tdm_share {
@@ -113,8 +118,9 @@ typedef struct tdm_share {
   alignas(64) _Atomic(uint64_t) head; /* all before it are claimed, or gone */
   alignas(64) _Atomic(uint32_t) finished; /* a stack of slots: index + 1 */
   alignas(64) atomic_int long_tasks;      /* the last ones were */
-  atomic_int asked; /* somebody asked the host to look after us */
-  atomic_int fuse;  /* see fault.h */
+  atomic_int asked;  /* somebody asked the host to look after us */
+  atomic_int wishes; /* some place has wishes */
+  atomic_int fuse;   /* see fault.h */
   alignas(64) _Atomic(uint64_t) board[TDM_PLACES / TDM_PER_WORD];
   _Atomic(uint32_t) ring[TDM_RING]; /* slot indices by position */
   tdm_slot slots[TDM_SLOTS];
@@ -123,6 +129,12 @@ typedef struct tdm_share {
 } tdm_share;
 
 _Static_assert(sizeof(tdm_slot) == 384, "six cache lines");
+
+/* A block that says what the function is; 0 when out of memory. */
+uint32_t tdm_share_put_func(tdm_heap *h, const tdm_func *f);
+
+/* What the block says, until tdm_heap_look_away; or NULL. */
+const tdm_shared_func *tdm_share_func_at(tdm_heap *h, uint32_t block);
 
 /* How much of the file it takes, in whole segments of the heap. */
 #define TDM_SHARE_SIZE                                             \

@@ -55,6 +55,7 @@ typedef struct tdm_ctl {
   struct tdm_frame *outer;         /* what waits below the task that runs */
   const struct tdm_ctl *around;    /* of the task that runs all this, or NULL */
   struct tdm_nest_host *nest_host; /* see nest.h; or NULL */
+  struct tdm_errands *errands;     /* see errands.h; or NULL */
 
   /* on the one lock of its pool, or NULL: onelock.h */
   struct tdm_hand *hand;

@@ -17,6 +17,7 @@
 #define TDM_ZYGOTE_H
 
 #include "bell.h"
+#include "errands.h"
 #include "runner.h"
 #include "share.h"
 
@@ -67,6 +68,7 @@ typedef struct tdm_proc {
   int channel;     /* to the host */
   int event;       /* of the host's port */
   tdm_func *funcs; /* that this worker has met, the last one first */
+  tdm_errands errands;
 } tdm_proc;
 
 int tdm_proc_main(tdm_proc *w);

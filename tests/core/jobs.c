@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "nest.h"
 #include "os.h"
 #include "then.h"
 
@@ -15,6 +16,10 @@ typedef struct machine {
   tdm_ctl *ctl;
   int number;
   atomic_int interrupted; /* by the signal, or at the start of a run */
+  /* what it submits, all NULL until it does */
+  tdm_port *port;
+  tdm_nest *nest;
+  tdm_func *echo;
 } machine;
 
 /* --- the runner ----------------------------------------------------------- */
@@ -173,6 +178,64 @@ static enum tdm_state attempt(const tdm_task *t, tdm_buf *out) {
   return TDM_DONE;
 }
 
+/* --- tasks of tasks --- */
+
+static const size_t lent[] = {8, 120, 121, 5000, 40000};
+enum { LENT = sizeof lent / sizeof *lent };
+
+static int has_nest(machine *m) {
+  char spec[] = {'a' + JOB_ECHO, '\0'};
+  if (m->port == NULL) m->port = tdm_port_new();
+  if (m->echo == NULL) m->echo = tdm_func_get(TDM_FUNC_NAME, spec, 1, "job");
+  if (m->port == NULL || m->echo == NULL) return 0;
+  if (m->nest != NULL) return 1;
+  return tdm_nest_new((tdm_worker *)m->ctl, m->port, &m->nest) == TDM_OK;
+}
+
+static tdm_task *submit_echo(machine *m, size_t n) {
+  tdm_buf b = {0};
+  tdm_task *t = tdm_port_new_task(m->port);
+  CHECK(t != NULL);
+  t->func = m->echo;
+  CHECK_INT(tdm_buf_reserve(&b, n), TDM_OK);
+  for (size_t i = 0; i < n; i++) b.p[i] = big_byte(i);
+  b.n = n;
+  CHECK_INT(tdm_payload_take(&t->payload, &b), TDM_OK);
+  tdm_buf_fini(&b);
+  CHECK_INT(tdm_executor_submit(&m->nest->base, t), TDM_OK);
+  return t;
+}
+
+/* Did it come to nothing? */
+static int check_echo(const tdm_task *t, size_t n) {
+  if (t->state != TDM_DONE) return 1;
+  CHECK_INT(t->payload.n, n);
+  for (size_t i = 0; i < n; i++)
+    CHECK(tdm_payload_bytes(&t->payload)[i] == big_byte(i));
+  return 0;
+}
+
+/* Gives others some time to take them, and runs what they have not taken. */
+static enum tdm_state lend(machine *m, tdm_buf *out) {
+  tdm_task *t[LENT];
+  int failed = 0;
+  if (!has_nest(m)) return TDM_FAILED;
+  for (int i = 0; i < LENT; i++) t[i] = submit_echo(m, lent[i]);
+  tdm_time until = tdm_clock_now() + TDM_SECOND / 50;
+  while (m->port->away != 0) {
+    tdm_port_wait(m->port, NULL, 1, until, 0);
+    tdm_port_drain(m->port);
+    if (tdm_clock_now() < until) continue;
+    tdm_nest_run_all(m->nest);
+    until = tdm_clock_now() + TDM_SECOND / 50;
+  }
+  for (int i = 0; i < LENT; i++) {
+    failed += check_echo(t[i], lent[i]);
+    tdm_port_release(t[i]);
+  }
+  return append(out, &failed, sizeof failed) == TDM_OK ? TDM_DONE : TDM_FAILED;
+}
+
 static enum tdm_state run_for_process(machine *m, tdm_task *t, tdm_buf *out) {
   pid_t pid = getpid();
   door_address d;
@@ -199,6 +262,8 @@ static enum tdm_state run_for_process(machine *m, tdm_task *t, tdm_buf *out) {
       return big(t, out);
     case JOB_ATTEMPT:
       return attempt(t, out);
+    case JOB_LEND:
+      return lend(m, out);
     default:
       return fail(out, "no such job");
   }
@@ -254,6 +319,11 @@ static void idle(void *vm) {
 
 static void close_machine(void *vm) {
   machine *m = vm;
+  if (m->nest != NULL)
+    tdm_nest_leave(m->nest, (tdm_funcs){0});
+  else if (m->port != NULL)
+    tdm_port_free(m->port);
+  tdm_func_release(m->echo);
   tdm_add_total(&m->recipe->closed, 1);
   tdm_mem_free(m);
 }

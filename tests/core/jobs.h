@@ -35,6 +35,7 @@ enum job {
   JOB_DIE,     /* int: it sends itself that signal */
   JOB_BIG,     /* size_t: so many bytes, see big_byte */
   JOB_ATTEMPT, /* int: dies in the attempts before this one; -> the attempt */
+  JOB_LEND,    /* has others run JOB_ECHO for it; -> int: how many failed */
   JOBS
 };
 

@@ -27,6 +27,7 @@ typedef struct load {
   int retries;
   int by_descriptor; /* wait by polling the port's */
   int one_by_one;    /* wait for each before the next */
+  int lends;         /* they have others run tasks for them */
 } load;
 
 static const size_t sizes[] = {8, 100, 1000, 40000, 200000};
@@ -39,8 +40,9 @@ static tdm_task *submit_part(crew *c, const load *l, int i) {
   char *bytes = malloc(n);
   CHECK(bytes != NULL);
   for (size_t k = 0; k < n; k++) bytes[k] = big_byte(k);
-  tdm_task *t = i % 3 == 0 ? rig_task(&c->r, JOB_BIG, &n, sizeof n)
-                           : rig_task(&c->r, JOB_ECHO, bytes, n);
+  tdm_task *t = l->lends     ? rig_task(&c->r, JOB_LEND, NULL, 0)
+                : i % 3 == 0 ? rig_task(&c->r, JOB_BIG, &n, sizeof n)
+                             : rig_task(&c->r, JOB_ECHO, bytes, n);
   t->retries = (unsigned)l->retries & TDM_MOST_RETRIES;
   CHECK_INT(tdm_executor_submit(c->r.e, t), TDM_OK);
   free(bytes);
@@ -70,8 +72,17 @@ static void check_bytes(const tdm_task *t, size_t n) {
   for (size_t i = 0; i < n; i++) CHECK(bytes[i] == big_byte(i));
 }
 
+/* What it has lent crashes like any other task. */
+static int crashes_lent(const tdm_task *t) {
+  int n;
+  CHECK_INT(t->payload.n, sizeof n);
+  memcpy(&n, tdm_payload_bytes(&t->payload), sizeof n);
+  return n;
+}
+
 /* Did it crash? Else it must have its result. */
-static int check_part(const tdm_task *t, int i) {
+static int check_part(const load *l, const tdm_task *t, int i) {
+  if (t->state == TDM_DONE && l->lends) return crashes_lent(t);
   if (t->state == TDM_DONE) {
     check_bytes(t, size_of(i));
     return 0;
@@ -89,7 +100,7 @@ static int carry(crew *c, const load *l) {
     if (l->one_by_one) await(c, l, t[i]);
   }
   for (int i = 0; i < l->tasks; i++) await(c, l, t[i]);
-  for (int i = 0; i < l->tasks; i++) crashed += check_part(t[i], i);
+  for (int i = 0; i < l->tasks; i++) crashed += check_part(l, t[i], i);
   for (int i = 0; i < l->tasks; i++) tdm_port_release(t[i]);
   return crashed;
 }
@@ -152,6 +163,14 @@ static void deaths_of_the_worn_out(void) {
       &(load){.workers = 2, .tasks = 10, .max_tasks_per_worker = 3});
 }
 
+static void deaths_of_lenders(void) {
+  dies_at_each_step(&(load){.workers = 3, .tasks = 2, .lends = 1});
+}
+static void deaths_of_worn_out_lenders(void) {
+  dies_at_each_step(
+      &(load){.workers = 3, .tasks = 4, .lends = 1, .max_tasks_per_worker = 3});
+}
+
 /* --- memory, descriptors, threads ----------------------------------------- */
 
 /* A task that was accepted, or NULL. */
@@ -197,20 +216,43 @@ static int use_pool(crew *c) {
 
 /* The n-th allocation fails, from the launch on, for each n until there is no
  * n-th; then the pool still works. */
-static void each_allocation_fails(void) {
+/* How often it came to harm. */
+static int fail_each_allocation(int (*use)(crew *c)) {
   int harmed = 0;
   for (long n = 1;; n++) {
     crew c;
     crew_open_with(&c, 2);
     tdm_mem_fail_after(n);
-    harmed += use_pool(&c) > 0;
+    harmed += use(&c) > 0;
     long asked = tdm_mem_asked();
     tdm_mem_fail_after(0);
-    CHECK_INT(use_pool(&c), 0);
+    CHECK_INT(use(&c), 0);
     crew_close(&c);
-    if (asked < n) break;
+    if (asked < n) return harmed;
   }
-  CHECK(harmed > 5);
+}
+
+static void each_allocation_fails(void) {
+  CHECK(fail_each_allocation(use_pool) > 5);
+}
+
+/* What the host has no memory for goes back to whoever wanted to lend it; but
+ * for a result, as that has run. */
+static int use_lender(crew *c) {
+  tdm_task *t = tdm_port_new_task(c->r.port);
+  if (t == NULL) return 1;
+  t->func = c->r.func[JOB_LEND];
+  if (tdm_executor_submit(c->r.e, t) != TDM_OK) {
+    tdm_port_release(t);
+    return 1;
+  }
+  int bad = rig_wait(&c->r, t) != TDM_DONE || crashes_lent(t) != 0;
+  tdm_port_release(t);
+  return bad;
+}
+
+static void each_allocation_fails_for_a_lender(void) {
+  CHECK(fail_each_allocation(use_lender) > 2);
 }
 
 static void each_allocation_fails_to_make(void) {
@@ -329,8 +371,10 @@ TESTS(SLOW_TEST(deaths_of_one_of_two, 100), SLOW_TEST(deaths_without_spin, 100),
       SLOW_TEST(deaths_of_the_only_one, 100),
       SLOW_TEST(deaths_with_retries, 100), SLOW_TEST(deaths_one_by_one, 100),
       SLOW_TEST(deaths_by_descriptor, 100),
-      SLOW_TEST(deaths_of_the_worn_out, 100),
-      SLOW_TEST(each_allocation_fails, 60), TEST(each_allocation_fails_to_make),
-      TEST(each_descriptor_fails), TEST(no_thread_for_the_manager),
-      TEST(little_address_space), TEST(a_memory_limit_for_workers),
-      TEST(small_files_alone))
+      SLOW_TEST(deaths_of_the_worn_out, 100), SLOW_TEST(deaths_of_lenders, 100),
+      SLOW_TEST(deaths_of_worn_out_lenders, 100),
+      SLOW_TEST(each_allocation_fails, 60),
+      SLOW_TEST(each_allocation_fails_for_a_lender, 60),
+      TEST(each_allocation_fails_to_make), TEST(each_descriptor_fails),
+      TEST(no_thread_for_the_manager), TEST(little_address_space),
+      TEST(a_memory_limit_for_workers), TEST(small_files_alone))
