@@ -28,7 +28,7 @@ void tdm_keeper_dismiss(tdm_keeper *k) {
   if (!k->is_there || tdm_load_total(&k->ending)) return;
   pthread_detach(k->thread);
   tdm_store_total(&k->ending, 1);
-  tdm_park_wake(&k->park);
+  tdm_park_wake(tdm_keeper_park(k));
 }
 
 void tdm_keeper_end(tdm_keeper *k) {
