@@ -1,6 +1,7 @@
 #include "tty.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "../core/tty.h"
@@ -31,6 +32,13 @@ static int wait_input(lua_State *L) {
   lua_pushboolean(L, ready & 1);
   lua_pushboolean(L, ready & 2);
   return 2;
+}
+
+/* has_lost_output() -> boolean: was there a write to stdout that failed, and
+ * somebody to read it? The stream remembers it when `print` does not tell. */
+static int has_lost_output(lua_State *L) {
+  lua_pushboolean(L, ferror(stdout) && !tdm_tty_is_deserted(STDOUT_FILENO));
+  return 1;
 }
 
 /* keep_interrupts(): called again after a Ctrl-C, the next one is heard too */
@@ -64,6 +72,7 @@ void tdml_open_tty(lua_State *L) {
   static const luaL_Reg functions[] = {{"is_terminal", is_terminal},
                                        {"terminal_width", terminal_width},
                                        {"wait_input", wait_input},
+                                       {"has_lost_output", has_lost_output},
                                        {"keep_interrupts", keep_interrupts},
                                        {"resize_readline", resize_readline},
                                        {"leave_readline", leave_readline},

@@ -18,6 +18,11 @@ int tdm_tty_width(int fd) {
   return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+int tdm_tty_is_deserted(int fd) {
+  struct pollfd pipe = {.fd = fd};
+  return poll(&pipe, 1, 0) == 1 && (pipe.revents & POLLERR) != 0;
+}
+
 void tdm_tty_keep_interrupts(void) {
   static struct sigaction kept;
   struct sigaction now;

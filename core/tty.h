@@ -13,6 +13,9 @@ int tdm_tty_wait(int fd, int other);
 /* Columns of a terminal; 0 where that cannot be told. */
 int tdm_tty_width(int fd);
 
+/* Has whoever read this pipe left? */
+int tdm_tty_is_deserted(int fd);
+
 /* The stand-alone Lua hears of the first SIGINT and has the next one end the
  * program. Called at first, this remembers who hears; called again, it has the
  * same handler hear of the next one too. */

@@ -11,6 +11,7 @@ local tandem = require "tandem"
 local grid = require "tandem_cli.lab.grid"
 local machine = require "tandem_cli.lab.machine"
 local units = require "tandem_cli.lab.units"
+local output = require "tandem_cli.output"
 
 local M = {}
 
@@ -93,7 +94,7 @@ end
 
 --- Measures and shows.
 -- @tparam table options `workers`, `json`
--- @treturn integer 0
+-- @treturn integer 0; 1 where the output is lost
 function M.start(options)
   local rows = measure(options.workers)
   if options.json then
@@ -103,7 +104,7 @@ function M.start(options)
   else
     show(rows, options.workers)
   end
-  return 0
+  return output.finish(0)
 end
 
 return M

@@ -11,6 +11,7 @@
 -- however long one slow item holds back the results behind it.
 --
 -- @module tandem_cli.map
+local core = require "tandem.core"
 local tandem = require "tandem"
 
 local failure = require "tandem_cli.failure"
@@ -40,6 +41,13 @@ local function new_pool(options)
   if ok then return pool end
   -- Of an argument error what is in brackets: the rest is about our own call.
   return nil, (tostring(pool):gsub("^.*bad argument.-%((.*)%)$", "%1"))
+end
+
+-- What submit would say of the task, once there is an item.
+local function task_problem(task)
+  local complaint = core.check_task(task, 1, "submit")
+  return complaint and "TASK: "
+    .. (complaint:match("^bad argument.-%((.*)%)$") or complaint)
 end
 
 local function new_mapper(options, pool)
@@ -237,7 +245,7 @@ end
 --   `unordered`, `on_error`
 -- @treturn integer the exit status
 function M.start(options)
-  local problem = json.load()
+  local problem = json.load() or task_problem(options.task)
   local pool
   if not problem then pool, problem = new_pool(options) end
   if problem then

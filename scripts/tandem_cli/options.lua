@@ -4,6 +4,8 @@
 -- usage ends the program with exit status 2.
 --
 -- @module tandem_cli.options
+local core = require "tandem.core"
+
 local M = {}
 
 local USAGE_ERROR = 2
@@ -53,11 +55,15 @@ With --json it writes one object: "machine", "workers", and "rows" with
 "kind" (io or cpu), "items", and "seconds" of serial, threads and processes.]]
 
 -- A converter for an option, which its complaint names.
-local function positive_integer(option)
+local function positive_integer(option, most)
+  local range = most and "from 1 to " .. most or "above 0"
   return function(text)
     local number = math.tointeger(tonumber(text))
-    if number and number > 0 then return number end
-    return nil, ("%s: '%s' is not a whole number above 0"):format(option, text)
+    if number and number > 0 and number <= (most or number) then
+      return number
+    end
+    return nil, ("%s: '%s' is not a whole number %s")
+      :format(option, text, range)
   end
 end
 
@@ -74,9 +80,10 @@ local function add_map(parser)
   map:argument("task", 'What to call: "module:function".'):argname("TASK")
   map:mutex(
     map:option("--threads", "How many worker threads.")
-      :argname("N"):convert(positive_integer "--threads"),
+      :argname("N"):convert(positive_integer("--threads", core.MAX_WORKERS)),
     map:option("--processes", "Worker processes in place of threads.")
-      :argname("N"):convert(positive_integer "--processes"))
+      :argname("N")
+      :convert(positive_integer("--processes", core.MAX_PROCESSES)))
   map:option("--chunk", "How many lines a worker gets at a time. More than "
              .. "one pays where a task takes microseconds.")
     :argname("N"):convert(positive_integer "--chunk"):default("1")
@@ -90,7 +97,8 @@ local function add_bench(parser)
   local bench = parser:command("bench", BENCH_ABOUT, BENCH_NOTES)
   bench:summary("Time serial, threads and processes.")
   bench:option("--workers", "How many workers the pools have.")
-    :argname("N"):convert(positive_integer "--workers"):default("8")
+    :argname("N")
+    :convert(positive_integer("--workers", core.MAX_PROCESSES)):default("8")
   bench:flag("--json", "Write JSON in place of the table.")
 end
 

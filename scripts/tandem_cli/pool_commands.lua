@@ -36,10 +36,11 @@ local function count_of(word)
   error(("how many workers is '%s'? A whole number above 0"):format(word), 0)
 end
 
--- Of an argument error what is in brackets: the rest is about our own call.
+-- Of a wrong argument or option what is in brackets: the rest is about our own
+-- call.
 local function in_words(problem)
   if type(problem) ~= "string" then return tostring(problem) end
-  return (problem:gsub("^.*bad argument.-%((.*)%)$", "%1"))
+  return (problem:gsub("^.*bad %a+ .-%((.*)%)$", "%1"))
 end
 
 local function try(session, method, ...)

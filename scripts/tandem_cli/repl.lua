@@ -12,6 +12,7 @@ local tandem = require "tandem"
 local commands = require "tandem_cli.commands"
 local failure = require "tandem_cli.failure"
 local input = require "tandem_cli.input"
+local output = require "tandem_cli.output"
 local printer = require "tandem_cli.printer"
 local sessions = require "tandem_cli.session"
 local terminal = require "tandem_cli.terminal"
@@ -195,7 +196,7 @@ function M.start()
   }, Repl)
   if repl.input.interactive then greet(repl.session) end
   repl:loop_and_survive()
-  return repl:wind_up()
+  return output.finish(repl:wind_up())
 end
 
 return M

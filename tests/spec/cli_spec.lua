@@ -45,6 +45,9 @@ describe("the command", function()
       ["run"] = "missing argument",
       ["map"] = "missing argument",
       ["map math:sqrt --threads 0"] = "--threads: '0' is not a whole number",
+      ["map math:sqrt --threads 1000000"] = "--threads: '1000000' is not",
+      ["map math:sqrt --processes 1001"] = "--processes: '1001' is not",
+      ["bench --workers 1001"] = "--workers: '1001' is not a whole number",
       ["map math:sqrt --chunk 2.5"] = "not a whole number above 0",
       ["map math:sqrt --on-error explode"] = "must be one of",
       ["map math:sqrt --threads 1 --processes 1"] = "can not be used together",
@@ -280,7 +283,7 @@ describe("tandem map", function()
   it("says why there can be no such pool", function()
     local code, _, err = tandem("map math:sqrt --processes 100000", "1\n")
     assert.equal(2, code)
-    assert_says(err, "at most 1000")
+    assert_says(err, "from 1 to 1000")
   end)
 
   -- The writer goes on only when it has read the first answer.
@@ -334,6 +337,15 @@ describe("tandem map", function()
     assert_says(err, "stdout")
   end)
 
+  it("names TASK where that is none, before an item is there", function()
+    for _, arguments in ipairs { "''", "a:", "--chunk 3 a:" } do
+      local code, out, err = tandem("map " .. arguments)
+      assert.same({ 2, "" }, { code, out })
+      assert_says(err, "tandem map: TASK: malformed task '")
+      assert.is_nil(err:find("submit", 1, true))
+    end
+  end)
+
   it("needs lua-cjson, and says so", function()
     local code, _, err = shell [[
       echo 1 | LUA_INIT='package.preload.cjson = function() error "no" end' \
@@ -375,6 +387,29 @@ tandem.is_error("no")
     assert_says(err, "stack traceback")
     assert_says(err, "near '='")
     assert_says(err, "unknown command ':frob'; :help")
+  end)
+
+  -- What `print` writes is lost without a word, and only the stream knows.
+  it("says when its output cannot be written", function()
+    for _, line in ipairs { "1 + 1", "print(1)", "io.write(1)", ":help" } do
+      local code, _, err = shell("echo '" .. line .. "' | tandem >/dev/full")
+      assert.equal(1, code, line)
+      assert.matches("^tandem: stdout: [^\n]+\n$", err)
+    end
+    local code, _, err = shell "echo ':quit' | tandem >/dev/full"
+    assert.same({ 0, "" }, { code, err })
+  end)
+
+  -- Left to itself SIGPIPE ends it without a word; here it is ignored.
+  it("ends quietly when nobody reads on", function()
+    for _, line in ipairs { "1", "print(1)" } do
+      local code, out, err = shell(([[
+        trap '' PIPE
+        mkfifo answers; exec 3<>answers 4>answers 5<answers; exec 3>&- 5<&-
+        echo '%s' | tandem >&4; echo $?
+      ]]):format(line))
+      assert.same({ 0, "0\n", "" }, { code, out, err })
+    end
   end)
 
   it("complains of a statement without an end", function()

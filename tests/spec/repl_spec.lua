@@ -73,6 +73,7 @@ describe("the commands of the prompt", function()
       assert.equal(1, code, typed)
       assert_says(err, words)
       assert.is_nil(err:find("traceback", 1, true), err)
+      assert.is_nil(err:find("max_workers", 1, true), err)
     end
   end)
 
