@@ -88,8 +88,9 @@ local function show(rows, workers)
                  processes = cell(seconds.processes, seconds.serial) }
   end
   io.write(grid.set(COLUMNS, lines, WIDTH),
-    ("%d workers, %d cores. The quickest of %d runs; × is how many times as "
-     .. "fast.\n"):format(workers, tandem.cpu_count(), ROUNDS))
+    ("%s, %s. The quickest of %d runs; × is how many times as fast.\n")
+      :format(units.number(workers, "worker"),
+              units.number(tandem.cpu_count(), "core"), ROUNDS))
 end
 
 --- Measures and shows.

@@ -1,6 +1,8 @@
 --- Numbers as a person wants to read them: three digits and a unit.
 --
 -- @module tandem_cli.figures
+local units = require "tandem_cli.lab.units"
+
 local M = {}
 
 -- 1.23, 12.3, 123: without an exponent, and without digits that mean nothing.
@@ -13,9 +15,7 @@ end
 -- @tparam number s seconds
 -- @treturn string "12.3 ms"
 function M.seconds(s)
-  if s < 0.9995e-3 then return three_digits(s * 1e6) .. " us" end
-  if s < 0.9995 then return three_digits(s * 1e3) .. " ms" end
-  if s < 99.95 then return three_digits(s) .. " s" end
+  if s < 99.95 then return units.seconds(s) end
   if s < 3600 then return ("%d:%02d min"):format(s // 60, s % 60 // 1) end
   return ("%d:%02d h"):format(s // 3600, s % 3600 // 60)
 end
@@ -34,13 +34,6 @@ end
 -- @treturn string "12 %"
 function M.percent(part)
   return ("%.0f %%"):format(100 * part)
-end
-
---- How many times as much.
--- @tparam number factor
--- @treturn string
-function M.times(factor)
-  return three_digits(factor)
 end
 
 return M

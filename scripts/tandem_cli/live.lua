@@ -59,7 +59,7 @@ function View:progress_line(now, width)
     facts[2] = "for " .. figures.seconds(elapsed)
   end
   local told = table.concat(facts, "  ")
-  local room = math.min(WIDEST_BAR, width - #told - 4)
+  local room = math.min(WIDEST_BAR, width - text.width(told) - 4)
   if room < 4 then return told end
   return bar(done / self.total, room) .. "  " .. told
 end
@@ -72,11 +72,11 @@ local function worker_line(workers, now, width)
     local busy = worker.status ~= "idle"
     local state = busy and worker.since
       and figures.seconds(math.max(0, now - worker.since)) or worker.status
-    cells[i] = ("%d: %-7s"):format(worker.id, state)
+    cells[i] = ("%d: %s"):format(worker.id, text.pad(state, 7))
     signs[i] = busy and "#" or "."
   end
   local line = "workers  " .. table.concat(cells, " ")
-  if #line <= width then return line end
+  if text.width(line) <= width then return line end
   return "workers  " .. table.concat(signs)
 end
 

@@ -78,7 +78,7 @@ local function times_of(info)
   return facts
 end
 
--- "<future of math:sqrt: done, waited 12 us, ran 3 us, worker 1>", and the
+-- "<future of math:sqrt: done, waited 12.1 µs, ran 3.05 µs, worker 1>", and the
 -- error of one that failed.
 local function future_text(future)
   local info = future:info()

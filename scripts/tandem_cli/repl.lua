@@ -17,6 +17,7 @@ local printer = require "tandem_cli.printer"
 local sessions = require "tandem_cli.session"
 local terminal = require "tandem_cli.terminal"
 local text = require "tandem_cli.text"
+local units = require "tandem_cli.lab.units"
 
 local M = {}
 
@@ -156,8 +157,9 @@ end
 local function greet(session)
   local version = tandem._VERSION:match("%d+%.%S+") or tandem._VERSION
   session.write(text.paint(session.colour, "bold", text.wrap(
-    ("tandem %s (%s): Lua on threads, on %d cores")
-      :format(version, _VERSION, tandem.cpu_count()), session.width)) .. "\n")
+    ("tandem %s (%s): Lua on threads, on %s")
+      :format(version, _VERSION, units.number(tandem.cpu_count(), "core")),
+    session.width)) .. "\n")
   session.write(text.wrap("Type Lua, or a command: :run shows what threads do, "
     .. ":help the way, :quit leaves.", session.width) .. "\n")
 end

@@ -24,6 +24,14 @@ function M.width(text)
   return utf8.len(plain) or #plain
 end
 
+--- Fills up with blanks on the right.
+-- @tparam string text
+-- @tparam integer width columns
+-- @treturn string
+function M.pad(text, width)
+  return text .. (" "):rep(width - M.width(text))
+end
+
 -- Sets pieces side by side, and goes on in the next line where one does not
 -- fit any more.
 local function flow(pieces, gap, width, margin)

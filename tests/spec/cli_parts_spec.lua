@@ -11,7 +11,7 @@ local text = require "tandem_cli.text"
 describe("figures", function()
   it("have three digits and a unit", function()
     for seconds, words in pairs {
-      [0] = "0.00 us", [1.234e-6] = "1.23 us", [12.34e-6] = "12.3 us",
+      [0] = "0 s", [1.234e-6] = "1.23 µs", [12.34e-6] = "12.3 µs",
       [999.6e-6] = "1.00 ms", [0.1234] = "123 ms", [0.9999] = "1.00 s",
       [12.34] = "12.3 s", [100] = "1:40 min", [3700] = "1:01 h",
     } do
@@ -38,6 +38,7 @@ describe("text", function()
     assert.equal(4, text.width(painted))
     assert.equal("four", text.paint(false, "red", "four"))
     assert.equal(2, text.width("äö"))
+    assert.equal("1 µs  ", text.pad("1 µs", 6))
   end)
 
   it("is cut between characters", function()

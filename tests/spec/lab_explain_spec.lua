@@ -135,6 +135,17 @@ describe(":explain", function()
     end
   end)
 
+  it("shows parts of which the percents add up to 100", function()
+    local run = runs.of({ { 1, 1, 2, 1 } }, { wall = 3 })
+    local session, sum = runs.session { runs = { run } }, 0
+    explain.run(session, {})
+    says(session.said(), "m:f, 1 item on 1 thread")
+    for percent in session.said():gmatch("(%d+) %% %d") do
+      sum = sum + math.tointeger(percent)
+    end
+    assert.equal(100, sum)
+  end)
+
   it("waits for the lock where there is one", function()
     local run = equal_tasks(0)
     run.kind = "one_lock"

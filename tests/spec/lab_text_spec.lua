@@ -28,6 +28,30 @@ describe("numbers", function()
     end
   end)
 
+  it("of the parts of a whole add up to 100", function()
+    for parts, said in pairs {
+      [{ 1, 1, 1 }] = "34 % 33 % 33 %",
+      [{ 2, 2, 2, 1 }] = "29 % 29 % 28 % 14 %",
+      [{ 1, 6, 1 }] = "13 % 75 % 12 %", [{ 0, 5 }] = "0 % 100 %",
+      [{ 0.004, 0.996 }] = "0 % 100 %", [{ 0, 0 }] = "0 % 0 %",
+    } do
+      assert.equal(said, table.concat(units.percents(parts), " "))
+    end
+  end)
+
+  it("that are ratios show what is little, too", function()
+    for value, said in pairs {
+      [0.036] = "0.04×", [0.8] = "0.8×", [1.94] = "1.9×", [120] = "120×",
+    } do
+      assert.equal(said, units.times(value))
+    end
+  end)
+
+  it("of one thing and of many differ by a letter", function()
+    assert.equal("1 item", units.number(1, "item"))
+    assert.equal("0 items", units.number(0, "item"))
+  end)
+
   it("of workers come with the right word", function()
     assert.equal("1 thread", units.workers("thread", 1))
     assert.equal("4 processes", units.workers("process", 4))

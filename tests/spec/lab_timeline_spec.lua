@@ -74,6 +74,6 @@ describe(":timeline", function()
       runs.of({}, { wall = 1, n = 7, interrupted = true }),
     } }
     assert.is_nil(timeline.run(session, {}))
-    assert.is_truthy(session.said():find("m:f, 1 items on 1 thread", 1, true))
+    assert.is_truthy(session.said():find("m:f, 1 item on 1 thread", 1, true))
   end)
 end)

@@ -189,6 +189,7 @@ describe(":run", function()
     local code, out, err = repl(":run")
     assert.same({ 0, "" }, { code, err })
     assert_says(out, "200 x primes on ")
+    assert.matches("speed%-up %d+%.%d×", out)
     for _, words in ipairs(ROWS) do assert_says(out, words) end
     assert_lines_within(80, out)
   end)

@@ -78,8 +78,9 @@ function M.show(session, runs, cores)
 end
 
 local function heading(session, run, workers)
-  session.write(text.wrap(("%s, %d items, %d workers, %d cores")
-    :format(run.task, run.n, workers, tandem.cpu_count()), session.width)
+  session.write(text.wrap(("%s, %s, %d workers, %s")
+    :format(run.task, units.number(run.n, "item"), workers,
+            units.number(tandem.cpu_count(), "core")), session.width)
     .. "\n")
 end
 

@@ -29,12 +29,12 @@ local function label(part, kind)
 end
 
 local function chart(session, parts, kind)
-  local rows = {}
+  local rows, seconds = {}, {}
+  for i, part in ipairs(PARTS) do seconds[i] = parts[part[1]] end
+  local percents = units.percents(seconds)
   for i, part in ipairs(PARTS) do
-    local seconds = parts[part[1]]
-    rows[i] = { label = label(part, kind), value = seconds,
-                figure = units.percent(seconds / parts.total),
-                note = units.seconds(seconds) }
+    rows[i] = { label = label(part, kind), value = seconds[i],
+                figure = percents[i], note = units.seconds(seconds[i]) }
   end
   return bars.draw(session, rows, { whole = parts.total, left = true })
 end
@@ -115,9 +115,9 @@ function M.run(session)
   local function paragraph(said)
     session.write(text.wrap(said, session.width))
   end
-  paragraph(("%s, %d items on %s: %s of workers' time in %s.")
-    :format(run.task, run.items.n, units.workers(run.kind, run.workers),
-            units.seconds(parts.total), units.seconds(run.wall)))
+  paragraph(("%s, %s on %s: %s of workers' time in %s."):format(run.task,
+    units.number(run.items.n, "item"), units.workers(run.kind, run.workers),
+    units.seconds(parts.total), units.seconds(run.wall)))
   session.write(chart(session, parts, run.kind) .. "\n")
   paragraph(item(run))
   paragraph(caller(replay.work(run, cores, session.runs)))

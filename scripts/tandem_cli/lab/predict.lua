@@ -76,10 +76,10 @@ end
 
 local function basis(run, wanted, yield)
   local found = figures.of(run)
-  local said = ("%s: the times of %d items on %s (%s CPU), replayed on %d "
-    .. "core%s."):format(run.task, run.items.n,
-    units.workers(run.kind, run.workers),
-    units.percent(found.cpu_share), wanted, wanted == 1 and "" or "s")
+  local said = ("%s: the times of %s on %s (%s CPU), replayed on %s.")
+    :format(run.task, units.number(run.items.n, "item"),
+            units.workers(run.kind, run.workers),
+            units.percent(found.cpu_share), units.number(wanted, "core"))
   if yield > 0.95 then return said end
   return ("%s The run got %s of what its cores could have done, and so does "
     .. "the model."):format(said, units.percent(yield))

@@ -5,6 +5,7 @@ local failure = require "tandem_cli.failure"
 local figures = require "tandem_cli.figures"
 local tandem = require "tandem"
 local text = require "tandem_cli.text"
+local units = require "tandem_cli.lab.units"
 
 local M = {}
 
@@ -46,7 +47,8 @@ local function percentiles(sorted)
   local facts = {}
   for _, p in ipairs { 50, 90, 99 } do
     local at = math.max(1, math.ceil(p / 100 * #sorted))
-    facts[#facts + 1] = ("p%d %-7s"):format(p, figures.seconds(sorted[at]))
+    facts[#facts + 1] = ("p%d %s"):format(p,
+      text.pad(figures.seconds(sorted[at]), 7))
   end
   return facts
 end
@@ -122,7 +124,7 @@ local function serial_facts(run)
   if not each then return nil end
   local serial = each * run.n
   return { figures.seconds(serial), figures.seconds(each) .. " each",
-           "speed-up " .. figures.times(serial / run.wall) }
+           "speed-up " .. units.times(serial / run.wall) }
 end
 
 local function outcome_facts(run)

@@ -74,9 +74,9 @@ local function kind_of(session)
 end
 
 local function heading(session, run)
-  session.write(text.wrap(("%s, %d items, on %s, with %d cores")
-    :format(run.task, run.n, units.workers(run.kind), tandem.cpu_count()),
-    session.width) .. "\n")
+  session.write(text.wrap(("%s, %s, on %s, with %s")
+    :format(run.task, units.number(run.n, "item"), units.workers(run.kind),
+            units.number(tandem.cpu_count(), "core")), session.width) .. "\n")
 end
 
 --- The command.

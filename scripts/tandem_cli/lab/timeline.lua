@@ -71,7 +71,8 @@ end
 function M.run(session)
   local run, problem = recent.last(session)
   if not run then return problem end
-  session.write(text.wrap(("%s, %d items on %s"):format(run.task, run.items.n,
+  session.write(text.wrap(("%s, %s on %s"):format(run.task,
+    units.number(run.items.n, "item"),
     units.workers(run.kind, run.workers)), session.width))
   session.write(M.draw(session, run, tandem.cpu_count()))
   session.write(text.wrap(LEGEND, session.width))

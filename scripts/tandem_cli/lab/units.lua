@@ -57,12 +57,51 @@ function M.percent(value)
   return value and ("%.0f %%"):format(value * 100) or M.NONE
 end
 
+-- The places to round up so that the sum is right: those that lose most.
+local function most_cut(exact, count)
+  local order = {}
+  for i = 1, #exact do order[i] = i end
+  table.sort(order, function(a, b)
+    local lost_a, lost_b = exact[a] % 1, exact[b] % 1
+    if lost_a ~= lost_b then return lost_a > lost_b end
+    return a < b
+  end)
+  return table.move(order, 1, count, 1, {})
+end
+
+--- The parts of a whole: "37 %" each, which add up to 100.
+-- @tparam {number,...} parts their sum is the whole
+-- @treturn {string,...}
+function M.percents(parts)
+  local whole, exact, rounded, left = 0, {}, {}, 100
+  for _, part in ipairs(parts) do whole = whole + part end
+  if whole <= 0 then left = 0 end
+  for i, part in ipairs(parts) do
+    exact[i] = whole > 0 and part / whole * 100 or 0
+    rounded[i] = math.floor(exact[i])
+    left = left - rounded[i]
+  end
+  for _, i in ipairs(most_cut(exact, left)) do rounded[i] = rounded[i] + 1 end
+  for i, percent in ipairs(rounded) do rounded[i] = percent .. " %" end
+  return rounded
+end
+
 --- A ratio: "1.9×".
 -- @tparam ?number value
 -- @treturn string
 function M.times(value)
   if not value then return M.NONE end
-  return (value >= 99.5 and "%.0f×" or "%.1f×"):format(value)
+  local form = value >= 99.5 and "%.0f×" or value < 0.095 and "%.2f×"
+    or "%.1f×"
+  return form:format(value)
+end
+
+--- So many of something: "1 item", "2 items".
+-- @tparam integer n
+-- @tparam string name of one
+-- @treturn string
+function M.number(n, name)
+  return ("%d %s%s"):format(n, name, n == 1 and "" or "s")
 end
 
 local NAMES = {

@@ -11,6 +11,7 @@ local runs_table = require "tandem_cli.lab.page.runs"
 local series = require "tandem_cli.lab.series"
 local style = require "tandem_cli.lab.page.style"
 local timeline = require "tandem_cli.lab.page.timeline"
+local units = require "tandem_cli.lab.units"
 
 local M = {}
 
@@ -32,7 +33,7 @@ local function section(runs, last, facts)
   local same = series.latest(runs, last)
   return table.concat {
     markup.element("h2", nil, markup.text(last.task)),
-    paragraph(("%d items. %s"):format(last.n,
+    paragraph(("%s. %s"):format(units.number(last.n, "item"),
       explain.advice(last, facts.cpus, runs)), "quiet"),
     curve.draw(same, facts.cpus) or "",
     comparison.draw(same, facts.cpus) or "",
