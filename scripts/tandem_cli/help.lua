@@ -7,10 +7,13 @@ local BEGINNING = [[
   1. See what threads do:  :run
   2. Take another task (:tasks), or fewer workers (:workers 1), and :run it.
   3. Compare: ":pool one_lock 4" is what Python's threads do, ":pool processes
-2" isolates crashes, ":pool serial" has no workers.
+2" isolates crashes, ":pool serial" has no workers. :compare tries them all,
+:sweep one number of workers after another.
   4. Write Lua. What an expression returns is shown:
-       pool:call("tasks.primes:is_prime", 97)
-       f = pool:submit(function(x) return x * x end, 12)
+       pool:call("math:sqrt", 97)
+       f = pool:submit(function(x)
+         return x * x
+       end, 12)
        f
        f:result()
   5. Run what you wrote:  :task function(i) return i * i end
@@ -38,11 +41,11 @@ end
 local function write_paragraphs(session, lines)
   for _, line in ipairs(paragraphs(lines)) do
     local margin = line:match("^%s*")
-    local rest = #margin + (line:find("^%s+%d%.") and 3 or #margin)
     -- An example is to be typed as it is.
     if #margin < 4 and not line:find("^%s+:") then
-      line = margin .. text.wrap(line, session.width - 1 - #margin,
-                                 math.min(rest, 5))
+      local number = line:match("^%s+%d%. ")
+      line = margin .. text.wrap(line, session.width,
+                                 number and #number or 2 * #margin, #margin)
     end
     session.write(line .. "\n")
   end

@@ -33,16 +33,18 @@ function M.pad(text, width)
 end
 
 -- Sets pieces side by side, and goes on in the next line where one does not
--- fit any more.
-local function flow(pieces, gap, width, margin)
-  local lines, line, used = {}, nil, 0
+-- fit any more. The first line begins behind a label; `before` says how wide
+-- that is, if not as the margin.
+local function flow(pieces, gap, width, margin, before)
+  local lines, line = {}, nil
+  local used = (before or #margin) - #margin
   for _, piece in ipairs(pieces) do
     local more = M.width(piece)
     if line and used + #gap + more <= width - #margin then
       line, used = line .. gap .. piece, used + #gap + more
     else
       lines[#lines + 1] = line and line:gsub("%s+$", "") or nil
-      line, used = piece, more
+      line, used = piece, line and more or used + more
     end
   end
   lines[#lines + 1] = line and line:gsub("%s+$", "") or nil
@@ -53,11 +55,12 @@ end
 -- @tparam string text
 -- @tparam integer width columns
 -- @tparam[opt=0] integer indent of all lines but the first
+-- @tparam[opt=indent] integer before columns that are taken in the first
 -- @treturn string
-function M.wrap(text, width, indent)
+function M.wrap(text, width, indent, before)
   local words = {}
   for word in text:gmatch("%S+") do words[#words + 1] = word end
-  return flow(words, " ", width, (" "):rep(indent or 0))
+  return flow(words, " ", width, (" "):rep(indent or 0), before)
 end
 
 --- A line of facts behind a label, in as many lines as it takes.

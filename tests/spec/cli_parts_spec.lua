@@ -52,6 +52,44 @@ describe("text", function()
   end)
 end)
 
+describe("the help", function()
+  -- All of it, in a window of that width.
+  local function help(width, name)
+    local parts = {}
+    local session = { width = width, look = function() end,
+                      write = function(said) parts[#parts + 1] = said end }
+    commands.call(session, ":help " .. (name or ""))
+    return table.concat(parts)
+  end
+
+  it("fits each width from 40 columns on, examples too", function()
+    for width = 40, 81 do
+      local shown = { help(width) }
+      for _, name in ipairs(commands.names()) do
+        shown[#shown + 1] = help(width, name)
+      end
+      for line in table.concat(shown):gmatch("[^\n]+") do
+        assert.is_true(utf8.len(line) <= width, line)
+      end
+    end
+  end)
+
+  it("breaks a line where no word fits any more", function()
+    local first = help(81):match("\n(  3%. [^\n]+)\n")
+    assert.equal('  3. Compare: ":pool one_lock 4" is what Python\'s threads '
+                 .. 'do, ":pool processes 2"', first)
+    assert.matches("\n  wall: from the first submit to the\n    last end",
+                   help(40, "run"))
+  end)
+
+  it("names what compares to somebody new", function()
+    local beginning = help(80):match("^(.-)\nCommands")
+    for _, name in ipairs { ":run", ":tasks", ":compare", ":sweep" } do
+      assert.is_truthy(beginning:find(name, 1, true), name)
+    end
+  end)
+end)
+
 describe("the nearest name", function()
   it("is what was likely meant", function()
     local names = { "run", "tasks", "task", "pool", "processes" }

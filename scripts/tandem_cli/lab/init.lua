@@ -45,7 +45,8 @@ the time that a model of the pool expects of it.]]),
 Replays the recorded times of the last run's tasks (computing, waiting) through
 a model of the pool, with any number of workers and cores, and shows the error
 where the session has a real run to compare with.
-  :predict 8 16 32          :predict 4 8 cores 8]]),
+  :predict 8 16 32
+  :predict 4 8 cores 8]]),
   command("save", "FILE", "the session's runs, as a page or figures", [[
 By the end of the name: .html is one page with the charts, which needs no
 network; .trace.json is a trace of the last run's kind and task that Perfetto
