@@ -13,11 +13,19 @@ local KINDS = {
 
 local INDENT = 13
 
+-- Narrower than this there are no arguments: they would need lines.
+local WIDE = 60
+
+local function said_of(session, entry)
+  if session.width < WIDE or entry.usage == "" then return entry.about end
+  return ("%s [%s]"):format(entry.about, entry.usage)
+end
+
 local function write_entry(session, entry)
   local in_use = entry.name == session.task_name and "*" or " "
   local name = ("%s %-10s "):format(in_use, entry.name)
   session.write(text.paint(session.colour, "cyan", name)
-    .. text.wrap(entry.about, session.width, INDENT) .. "\n")
+    .. text.wrap(said_of(session, entry), session.width, INDENT) .. "\n")
 end
 
 local function tasks(session)
@@ -27,9 +35,10 @@ local function tasks(session)
       if entry.kind == kind[1] then write_entry(session, entry) end
     end
   end
-  session.write(text.wrap("* is in use. :task NAME takes another, and so does "
-    .. ":task MODULE:FUNCTION, or :task function(i) return i * i end",
-    session.width) .. "\n")
+  local shown = session.width < WIDE and "" or "; arguments are in brackets"
+  session.write(text.wrap(("* is in use%s. :task NAME takes another, and so "
+    .. "does :task MODULE:FUNCTION, or :task function(i) return i * i end")
+    :format(shown), session.width) .. "\n")
 end
 
 local function describe(session)

@@ -167,9 +167,12 @@ describe("the commands of the prompt", function()
     local code, out = repl(":task sleep", ":tasks")
     assert.equal(0, code)
     for _, words in ipairs { "IO-bound", "CPU-bound", "* sleep", "  primes",
-                             "thumbnail" } do
+                             "thumbnail", "[port, key, value]\n",
+                             "between two numbers [low, high]\n",
+                             "tandem itself costs\n" } do
       assert_says(out, words)
     end
+    assert_lines_within(80, out)
   end)
 
   it("take no part in plain Lua", function()
@@ -264,7 +267,9 @@ describe(":run", function()
     local code, out = repl(":task no.such:thing", ":run 2")
     assert.equal(1, code)
     assert_says(out, "2 failed")
-    assert_says(out, "no.such")
+    assert_says(out, "module 'no.such' not found (task no.such:thing)")
+    assert_says(out, "no field package.preload['no.such']")
+    assert.matches("the worker's package.path is [^\n]*%?%.lua", out)
   end)
 
   it("tells of arguments that cannot be sent, and goes on", function()

@@ -152,10 +152,16 @@ local function rows_of(run)
   return rows
 end
 
+-- Where a module that was not found was looked for.
+local function places(problem)
+  if not tandem.is_error(problem) or problem.kind ~= "load" then return "" end
+  return problem.message:match("\n.*") or ""
+end
+
 -- The first of what failed, with the worker's traceback.
 local function failure_text(run)
   local problem, traceback = run.failure:error(0)
-  local told = failure.text(problem)
+  local told = failure.text(problem) .. places(problem)
   if type(traceback) == "string" then told = told .. "\n" .. traceback end
   return "the first that failed: " .. told
 end
