@@ -3,8 +3,10 @@ local heap = require "tandem_cli.lab.heap"
 local model = require "tandem_cli.lab.model"
 local replay = require "tandem_cli.lab.replay"
 local runs = require "spec.support.runs"
+local sample = require "tandem_cli.lab.sample"
 local shares = require "tandem_cli.lab.shares"
 local spans = require "tandem_cli.lab.spans"
+local system = require "tandem_cli.lab.machine"
 local waiting = require "tandem_cli.lab.waiting"
 
 local function work(n, cpu, wait, values)
@@ -159,5 +161,50 @@ describe("the parts of the workers' time", function()
     local parts = shares.workers(run, 2)
     close_to(0.8, parts.waiting)
     close_to(2.4, parts.crowding)
+  end)
+
+  it("are not misled by a sample that waited for a core", function()
+    local run = runs.even { workers = 8, n = 80, run = 0.05, cpu = 0.001,
+                            serial_each = 0.03 }
+    local list = spans.of(run)
+    close_to(1, waiting.own_share(run, list, 2))
+    run.serial_lost = 0.029
+    assert.is_true(waiting.own_share(run, list, 2) < 1e-6)
+    run.serial_lost = 0.0192
+    close_to(0.2, waiting.own_share(run, list, 2))
+  end)
+end)
+
+describe("the serial sample", function()
+  local waited_for_core = system.waited_for_core
+
+  after_each(function() system.waited_for_core = waited_for_core end)
+
+  -- Of a task that sleeps, where the system tells one thing and then another.
+  local function taken(...)
+    local told, at = table.pack(...), 0
+    system.waited_for_core = function()
+      at = at + 1
+      return told[at]
+    end
+    local run = runs.even { workers = 1, n = 4, run = 0.001, cpu = 0 }
+    return sample.take({}, run, "tandem:sleep", function() return 0.001 end)
+  end
+
+  it("leaves out what it waited for a core", function()
+    local found = taken(3, 3 + 60)
+    assert.equal(60 / 4, found.lost)
+    assert.equal(1, found.cpu_share)
+  end)
+
+  it("does without where the system does not tell", function()
+    local found = taken(nil)
+    assert.equal(0, found.lost)
+    assert.is_true(found.each > 0 and found.cpu_share < 1)
+  end)
+
+  it("asks the system for a time that grows", function()
+    local before = waited_for_core()
+    assert.is_true(before == nil or waited_for_core() >= before)
   end)
 end)

@@ -71,7 +71,7 @@ function M.show(session, runs, cores)
   for i, kind in ipairs(M.KINDS) do
     rows[i] = row(kind, runs[kind], speed_ups[kind])
   end
-  local share = figures.of(runs.serial).cpu_share
+  local share = runs.serial.cpu_share or figures.of(runs.serial).cpu_share
   session.write(grid.set(COLUMNS, rows, session.width) .. "\n"
     .. chart(session, speed_ups) .. "\n"
     .. text.wrap(lesson.sentence(speed_ups, share, cores), session.width))
@@ -96,6 +96,7 @@ function M.run(session)
     runs[kind] = measure.run(session, kind, kind == "serial" and 1 or workers)
     -- One base for all speed-ups: not a sample, but what was measured here.
     runs[kind].serial_each = runs.serial.serial_each
+    runs[kind].serial_lost = runs.serial.serial_lost
   end
   heading(session, runs.thread, workers)
   M.show(session, runs, cores)

@@ -10,6 +10,13 @@ local function first_match(path, pattern)
   return file and file:read("a"):match(pattern)
 end
 
+--- How long this thread has wanted a core while others had it.
+-- @treturn ?number seconds since it began; nil where the system does not tell
+function M.waited_for_core()
+  local ns = first_match("/proc/thread-self/schedstat", "^%d+ (%d+)")
+  return ns and tonumber(ns) * 1e-9
+end
+
 --- Asks for them.
 -- @treturn table `date`, `cpus`, `cpu_model`, `kernel`, `load` (of the last
 --   minute), `lua`, `tandem`; what the system does not tell is nil

@@ -145,13 +145,26 @@ local function name_of(session, options)
   return type(task) == "string" and task or "function"
 end
 
+-- Without workers all is done in this thread, where the wait for a core can be
+-- told; nil where nothing ran.
+local function own_share(run, lost)
+  local items, cpu, work = run.items, 0, 0
+  for i = 1, items.n do
+    cpu = cpu + items.cpu[i]
+    work = work + items.ended[i] - items.began[i]
+  end
+  return work > 0 and sample.share(cpu, work - lost) or nil
+end
+
 -- Sampled only where that ends: a task that was stopped might not.
 local function compare(session, run, plan)
   if run.kind == "serial" then
-    run.serial_each = run.wall / run.n
+    run.serial_each, run.serial_lost = run.wall / run.n, plan.lost / run.n
+    run.cpu_share = own_share(run, plan.lost)
   elseif not run.interrupted and run.failed == 0 and run.items.n > 0 then
     local found = sample.take(session, run, plan.task, plan.args, plan.key)
     run.serial_each = found and found.each
+    run.serial_lost = found and found.lost
     run.cpu_share = found and found.cpu_share
   end
 end
@@ -188,7 +201,8 @@ end
 --   callbacks, failed, cancelled, items }`: `wall` is from the first submit to
 --   the last end; `args` is equal, item by item, for the same arguments;
 --   `serial_each` is what an item takes on a serial pool, nil
---   where that was not found out; `items` has a list for each of `queued`,
+--   where that was not found out, and `serial_lost` what it waited of that for
+--   a core; `items` has a list for each of `queued`,
 --   `began`, `ended` (seconds since `started`), `cpu`, `worker`, `bytes_in`,
 --   `bytes_out`, of the `items.n` that ran. Then `interrupted`; `failure`, the
 --   first future that failed; `cpu_share`, of an item that is alone
@@ -205,8 +219,10 @@ function M.run(session, options)
   -- What earlier runs left behind is not to be cleared away in this one.
   collectgarbage()
   local view = watch(session, options, pool, work.n)
+  local lost = sample.lost()
   run.started = tandem.now()
   carry_out(pool, plan, work, view)
+  plan.lost = lost()
   if view then view:finish() end
   write_down(run, work)
   if run.interrupted and options.pool then error("interrupted!", 0) end

@@ -2,10 +2,10 @@
 --
 -- A task that has no core stands still just as one that sleeps: a run alone
 -- shows only the sum, time less CPU time. Three facts tell the parts. Where
--- next to nothing was computed, nobody waited for a core. The serial
--- sample shows a task that has a core for itself. And no wish to wait is
--- longer than what tasks stood still in another run of the same work, with
--- fewer workers.
+-- next to nothing was computed, nobody waited for a core, unless the serial
+-- sample did. That sample shows a task that has a core for itself. And no wish
+-- to wait is longer than what tasks stood still in another run of the same
+-- work, with fewer workers.
 --
 -- @module tandem_cli.lab.waiting
 local quantile = require "tandem_cli.lab.quantile"
@@ -46,11 +46,17 @@ local function least_pause(list)
   return (quantile.of(pauses, 0.1))
 end
 
--- By the serial sample; nil where there is none.
+-- By the serial sample, less what it waited for a core; nil where there is
+-- none.
 local function serial_pause(run, cpu)
-  local each = run.serial_each
+  local each = run.serial_each and run.serial_each - (run.serial_lost or 0)
   if not each or each <= 0 then return nil end
   return math.max(0, each - cpu), cpu / each >= COMPUTES
+end
+
+-- Did the sample wait for a core, though it needs but one? Others use them.
+local function is_crowded(run)
+  return (run.serial_lost or 0) > CALM * (run.serial_each or 0)
 end
 
 -- Seconds that an item stood still, on average.
@@ -87,7 +93,9 @@ end
 function M.own_share(run, list, cores, runs)
   local pause = mean_pause(list)
   if pause <= 0 then return 1 end
-  if M.use_of_cores(run, list, cores) < CALM then return 1 end
+  if M.use_of_cores(run, list, cores) < CALM and not is_crowded(run) then
+    return 1
+  end
   return math.min(pause, wish(run, list), least_mean(run, runs)) / pause
 end
 

@@ -60,7 +60,9 @@ local function note(bars, cores)
   for _, bar in ipairs(bars) do
     speed_ups[bar.run.kind] = bar.value / bars[1].value
   end
-  return lesson.sentence(speed_ups, figures.of(bars[1].run).cpu_share, cores)
+  local serial = bars[1].run
+  return lesson.sentence(speed_ups,
+    serial.cpu_share or figures.of(serial).cpu_share, cores)
 end
 
 local function x_of(chart, value)
