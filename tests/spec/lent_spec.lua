@@ -3,6 +3,7 @@ local check = require "spec.support.check"
 local files = require "spec.support.files"
 local for_each_pool = require "spec.support.pools"
 local gates = require "spec.support.gate"
+local grace = require "spec.support.grace"
 local rest = require "spec.support.rest"
 local scale = require "spec.support.scale"
 
@@ -84,6 +85,7 @@ describe("tasks that other workers run for a task", function()
     end)
 
     it("are stopped for want of time", function()
+      grace.short()
       local s = open(3)
       local calls = { { "fixtures.gate:sleep", s.others.path, 600 },
                       { "fixtures.gate:wait", s.others.path } }
@@ -95,6 +97,7 @@ describe("tasks that other workers run for a task", function()
     end)
 
     it("are told to end by it", function()
+      grace.short()
       local s = open(3)
       local outcomes = lend(s, "stop", {
         { "fixtures.gate:sleep", s.others.path, 600 },
@@ -156,7 +159,7 @@ describe("tasks that other workers run for a task", function()
       local s = open(4)
       local depth = scale.slow and 3 or 6
       local future = s.pool:submit("fixtures.lent:tree", depth, s.others.path)
-      assert.equal(2 ^ (depth + 1) - 1, future:result(30))
+      assert.equal(2 ^ (depth + 1) - 1, future:result(check.BOUND))
       assert.equal(2 ^ (depth + 1) - 1, s.others:started())
       rest.await(s.pool)
     end)
@@ -170,7 +173,7 @@ describe("tasks that other workers run for a task", function()
                                      i % 2 == 0 and text or "z")
         end
         for i, future in ipairs(futures) do
-          for j, outcome in ipairs(future:result(30)) do
+          for j, outcome in ipairs(future:result(check.BOUND)) do
             assert.equal((i % 2 == 0 and text or "z") .. j, outcome[2])
           end
         end
