@@ -314,32 +314,56 @@ static void dies_before_its_first_order(void) {
 
 /* --- initializers --------------------------------------------------------- */
 
-static void a_failing_initializer_breaks_the_pool(void) {
-  tdm_settings s = rig_settings(2);
-  crew c;
-  crew_open(&c, &s);
-  c.r.recipe.error = TDM_BROKEN;
-  c.r.recipe.opens_to_pass = 0;
-  c.r.recipe.opens_to_fail = 1 << 30;
-  tdm_task *t = rig_submit(&c.r, JOB_ECHO, "x", 1);
-  CHECK_INT(rig_wait(&c.r, t), TDM_FAILED);
-  CHECK(payload_is(t, JOBS_CAUSE, strlen(JOBS_CAUSE)));
+enum order { AS_IT_COMES, BREAKS_FIRST, ORDERS };
+
+/* The zygote needs no task to fail. */
+static void await_broken(crew *c, tdm_task *t) {
+  CHECK_INT(c->r.e->ops->open(c->r.e, t), TDM_OK);
+  while (!tdm_load_total(&c->r.e->broken)) sched_yield();
+}
+
+/* The pool may break before its first task is there, which is then refused. */
+static void breaks_by(crew *c, enum tdm_error error, enum order order) {
+  crew_open_with(c, 2);
+  c->r.recipe.error = error;
+  c->r.recipe.opens_to_pass = 0;
+  c->r.recipe.opens_to_fail = 1 << 30;
+  tdm_task *t = rig_task(&c->r, JOB_ECHO, "x", 1);
+  if (order == BREAKS_FIRST) await_broken(c, t);
+  int err = tdm_executor_submit(c->r.e, t);
+  if (err == TDM_OK) {
+    CHECK_INT(rig_wait(&c->r, t), TDM_FAILED);
+    CHECK(payload_is(t, c->r.e->cause.p, c->r.e->cause.n));
+  } else {
+    CHECK_INT(err, TDM_BROKEN);
+  }
   tdm_port_release(t);
-  t = rig_task(&c.r, JOB_ECHO, "x", 1);
-  CHECK_INT(tdm_executor_submit(c.r.e, t), TDM_BROKEN);
-  crew_close(&c);
+  t = rig_task(&c->r, JOB_ECHO, "x", 1);
+  CHECK_INT(tdm_executor_submit(c->r.e, t), TDM_BROKEN);
+  tdm_port_release(t);
+}
+
+static void a_failing_initializer_breaks_the_pool(void) {
+  for (enum order order = 0; order < ORDERS; order++) {
+    crew c;
+    breaks_by(&c, TDM_BROKEN, order);
+    const tdm_buf *why = &c.r.e->cause;
+    CHECK_INT(why->n, strlen(JOBS_CAUSE));
+    CHECK(memcmp(why->p, JOBS_CAUSE, why->n) == 0);
+    crew_close(&c);
+  }
 }
 
 static void no_memory_for_a_zygote(void) {
-  crew c;
-  crew_open_with(&c, 2);
-  c.r.recipe.error = TDM_NOMEM;
-  c.r.recipe.opens_to_pass = 0;
-  c.r.recipe.opens_to_fail = 1 << 30;
-  tdm_task *t = rig_submit(&c.r, JOB_ECHO, "x", 1);
-  CHECK_INT(rig_wait(&c.r, t), TDM_FAILED);
-  CHECK_INT(note_of(t).kind, TDM_NOTE_NO_WORKER);
-  crew_close(&c);
+  for (enum order order = 0; order < ORDERS; order++) {
+    tdm_note why;
+    crew c;
+    breaks_by(&c, TDM_NOMEM, order);
+    CHECK(tdm_note_is(c.r.e->cause.p, c.r.e->cause.n));
+    memcpy(&why, c.r.e->cause.p, sizeof why);
+    CHECK_INT(why.kind, TDM_NOTE_NO_WORKER);
+    crew_close(&c);
+  }
 }
 
 /* --- the zygote ----------------------------------------------------------- */

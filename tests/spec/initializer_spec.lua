@@ -98,7 +98,7 @@ describe("an initializer", function()
     end)
   end)
 
-  for_each_pool(function(new_pool)
+  for_each_pool(function(new_pool, kind)
     it("runs in each of the workers", function()
       local pool = new_pool {
         max_workers = 4, initializer = "fixtures.state:prepare",
@@ -133,7 +133,8 @@ describe("an initializer", function()
         end
         futures[i] = f
       end
-      assert.is_true(#futures >= 1)
+      -- A process may have failed before the first one was submitted.
+      assert.is_true(kind == "process" or #futures >= 1)
       for _, f in ipairs(futures) do
         check.kind("init", f.result, f, check.BOUND)
         assert.equal("failed", f:status())

@@ -112,16 +112,16 @@ describe("an initializer of a worker process", function()
 
     -- All that is pending fails alike, and what comes later is refused.
     local function assert_broken(pool, kind)
-      local futures = {}
+      local futures, cause = {}, nil
       for i = 1, 5 do
         local ok, f = pcall(pool.submit, pool, "fixtures.basic:echo", i)
         if not ok then
           assert.equal(kind, f.kind, tostring(f))
+          cause = f
           break
         end
         futures[i] = f
       end
-      local cause
       for _, f in ipairs(futures) do
         cause = check.kind(kind, f.result, f, check.BOUND)
       end
