@@ -431,12 +431,13 @@ int tdm_executor_prepare(tdm_executor *e, tdm_worker *w, tdm_task *t) {
   int err = tdm_worker_open(w, e->recipe, t, &why);
   if (err == TDM_BROKEN) tdm_executor_break(e, &why);
   tdm_buf_fini(&why);
-  return err == TDM_BROKEN ? TDM_OK : err;
+  if (err == TDM_INTR && tdm_executor_claim(e, t)) tdm_worker_drop(w, t);
+  return err == TDM_BROKEN || err == TDM_INTR ? TDM_OK : err;
 }
 
 int tdm_executor_claim(tdm_executor *e, tdm_task *t) {
-  /* From a nest it comes claimed. */
-  if (tdm_load_relaxed(&t->state) == TDM_RUNNING) return 1;
+  /* From a nest it comes claimed, and may have been told to end since. */
+  if (tdm_task_is_running(t)) return 1;
   if (!tdm_task_claim(t)) return 0;
   if (e->settings.queue_limit != 0) {
     count_out(e);

@@ -278,8 +278,8 @@ tdm_time tdm_executor_time_of(tdm_executor *e, tdm_time deadline,
 /* Sees to it that the worker can run: opens its virtual machine where it is
  * not open, and a fresh one where it has done its share. A failing initializer
  * breaks the pool, which is not an error here: run will refuse the tasks. `t`
- * waits for it. TDM_ABORTED: the worker was given up meanwhile, and `t` is no
- * longer its own. */
+ * waits for it, and is cancelled if it is told to end. TDM_ABORTED: the worker
+ * was given up meanwhile, and `t` is no longer its own. */
 int tdm_executor_prepare(tdm_executor *e, tdm_worker *w, tdm_task *t);
 
 /* Claims a task that came off the queue. False: it was cancelled. */

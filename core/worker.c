@@ -227,26 +227,40 @@ static int end_run(tdm_worker *w) {
 }
 
 /* The start counts as a run of the task that waits for it, so that it can be
- * told to end, and given up, like one. */
-static void begin_start(tdm_worker *w, tdm_task *t) {
+ * told to end, and given up, like one. Who tells all starts to end cancels the
+ * task first, then looks for them. False: it is cancelled. */
+static int begin_start(tdm_worker *w, tdm_task *t) {
   uint64_t run = ++w->runs;
   w->ctl.run = run;
   tdm_store_relaxed(&w->deadline, (tdm_time)0);
   tdm_store_relaxed(&w->task, t);
   set_outermost(w, t, run, NULL);
+  tdm_store_total(&w->start, run);
   tdm_store_total(&w->run, run);
+  uint8_t state = tdm_load_total(&t->state);
   tdm_store_release(&w->let_go, run);
   tell_keeper(w);
+  return state != TDM_CANCELLED && state != TDM_STOPPING;
+}
+
+/* What then fails does so for that reason, or as good as that. */
+static int is_told_to_end(tdm_worker *w) {
+  return tdm_ctl_why(&w->ctl) != TDM_WHY_NOT ||
+         tdm_load_total(&w->ctl.stop->cancelled);
+}
+
+static int make_machine(tdm_worker *w, const void *recipe, tdm_buf *why) {
+  tdm_ctl_take(&w->ctl);
+  int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
+  if (err == TDM_OK) err = start(w, why);
+  if (err != TDM_OK) tdm_worker_close(w);
+  return err == TDM_BROKEN && is_told_to_end(w) ? TDM_INTR : err;
 }
 
 int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_task *t,
                     tdm_buf *why) {
   w->tasks_in_vm = 0;
-  begin_start(w, t);
-  tdm_ctl_take(&w->ctl);
-  int err = w->runner->open(recipe, &w->ctl, &w->vm, why);
-  if (err == TDM_OK) err = start(w, why);
-  if (err != TDM_OK) tdm_worker_close(w);
+  int err = begin_start(w, t) ? make_machine(w, recipe, why) : TDM_INTR;
   return end_run(w) ? err : TDM_ABORTED;
 }
 
@@ -424,6 +438,12 @@ void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why) {
   if (tdm_buf_reserve(&w->out, why->n) == TDM_OK)
     tdm_buf_put(&w->out, why->p, why->n);
   settle(w, t, TDM_FAILED);
+}
+
+void tdm_worker_drop(tdm_worker *w, tdm_task *t) {
+  tdm_bump(&w->tally.taken, t->items);
+  t->started = t->finished = tdm_clock_now();
+  settle_stopped(w, t);
 }
 
 void tdm_worker_look(tdm_worker *w, tdm_worker_view *view) {

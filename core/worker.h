@@ -121,6 +121,7 @@ typedef struct tdm_worker {
   _Atomic(uint64_t) run;    /* its number; 0: nothing; or TDM_LOST */
   _Atomic(tdm_task *) task; /* of this run */
   _Atomic(uint64_t) let_go; /* the run that leaves it alone until its end */
+  _Atomic(uint64_t) start;  /* the last run that was a start */
   /* the same of the outermost run, on top of which the others are */
   _Atomic(uint64_t) base_run;
   _Atomic(tdm_task *) base_task;
@@ -136,8 +137,9 @@ typedef struct tdm_worker {
 void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
                      const char *pool_kind, const char *pool_name);
 
-/* As tdm_runner.open, and start, for a task that waits for it. TDM_ABORTED: the
- * worker was given up meanwhile, the task is no longer its own. */
+/* As tdm_runner.open, and start, for a task that waits for it. TDM_INTR: it was
+ * told to end, or nobody wants the task any more. TDM_ABORTED: the worker was
+ * given up meanwhile, the task is no longer its own. */
 int tdm_worker_open(tdm_worker *w, const void *recipe, tdm_task *t,
                     tdm_buf *why);
 
@@ -190,6 +192,9 @@ tdm_time tdm_worker_watch(tdm_worker *w, pthread_t thread);
 
 /* Settles a claimed task as failed with these bytes, without running it. */
 void tdm_worker_refuse(tdm_worker *w, tdm_task *t, const tdm_buf *why);
+
+/* Settles a claimed task as cancelled, without running it. */
+void tdm_worker_drop(tdm_worker *w, tdm_task *t);
 
 /* Bracket a sleep of the worker, so that its CPU time stays right. */
 void tdm_worker_before_sleep(tdm_worker *w);

@@ -308,6 +308,26 @@ static void ends_with_the_pool(void) {
   rig_close(&r);
 }
 
+/* The task that waits for it has not begun: it is cancelled. */
+static void so_does_a_start(void) {
+  gate g = GATE_SHUT;
+  rig r;
+  open_with(&r, 1);
+  r.recipe.error = TDM_BROKEN;
+  r.recipe.opens_to_pass = 0;
+  r.recipe.opens_to_fail = 1;
+  r.recipe.at_open = &g;
+  tdm_task *t = rig_submit(&r, JOB_ECHO, "x", 1);
+  gate_await(&g, 1);
+  tdm_executor_close(r.e);
+  tdm_executor_kill(r.e);
+  gate_open(&g);
+  CHECK_INT(rig_wait(&r, t), TDM_CANCELLED);
+  CHECK(!r.e->broken);
+  rig_check_tally(&r, 0, 1, 0);
+  rig_close(&r);
+}
+
 /* Claimed before, begun after the keeper has looked. */
 static void so_does_what_begins_later(void) {
   rig r;
@@ -341,4 +361,5 @@ TESTS(TEST(stops_what_runs), TEST(is_cancelled_though_it_succeeds),
       SLOW_TEST(a_late_order_takes_none_back, 60), TEST(ends_at_its_limit),
       TEST(the_shortest_limit_comes_first), TEST(limits_that_are_none),
       TEST(limits_race_the_end), TEST(ends_with_the_pool),
-      TEST(so_does_what_begins_later), TEST(the_end_races_the_beginning))
+      TEST(so_does_a_start), TEST(so_does_what_begins_later),
+      TEST(the_end_races_the_beginning))

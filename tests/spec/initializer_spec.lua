@@ -3,6 +3,11 @@ local check = require "spec.support.check"
 local for_each_pool = require "spec.support.pools"
 local gates = require "spec.support.gate"
 local run_script = require "spec.support.script"
+local scale = require "spec.support.scale"
+
+-- Initializers that do not end, each in a way of its own.
+local ENDLESS = scale.defers_signals and { "sleep" }
+  or { "sleep", "loop", "loop_protected" }
 
 describe("an initializer", function()
   for_each_pool(function(new_pool, kind)
@@ -140,6 +145,47 @@ describe("an initializer", function()
         assert.equal("failed", f:status())
       end
     end)
+
+    for _, name in ipairs(ENDLESS) do
+      local function start()
+        local gate = gates.new()
+        local pool = new_pool {
+          max_workers = 1, initializer = "fixtures.gate:" .. name,
+          initargs = { gate.path, 1000 }, exit_timeout = check.BOUND,
+        }
+        local f = pool:submit("fixtures.basic:echo")
+        gate:wait_started(1)
+        assert.equal("pending", f:status())
+        return pool, f
+      end
+
+      local function assert_cancelled(pool, f)
+        assert.equal("cancelled", f:status())
+        check.kind("cancelled", f.result, f)
+        local stats = pool:stats()
+        assert.same({ 1, 0, 0 },
+                    { stats.cancelled, stats.failed, stats.pending })
+      end
+
+      it("is ended by a kill, its task being cancelled: " .. name, function()
+        local pool, f = start()
+        assert.is_true(pool:shutdown { kill = true, timeout = check.BOUND })
+        assert_cancelled(pool, f)
+      end)
+
+      -- Of a process a loop goes on for as long as tasks would be granted.
+      if kind == "thread" or name == "sleep" then
+        it("is ended where an error leaves the scope: " .. name, function()
+          local pool, f = start()
+          check.raises(function()
+            local _ <close> = pool
+            error("on purpose")
+          end)
+          assert.is_true(pool:shutdown { timeout = check.BOUND })
+          assert_cancelled(pool, f)
+        end)
+      end
+    end
   end, { concurrent = true })
 
   it("that raises says so on stderr once, not once a worker", function()

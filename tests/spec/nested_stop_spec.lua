@@ -225,6 +225,18 @@ describe("stopping nested tasks that another thread has taken:", function()
       await_rest(pool)
     end)
 
+    it("is cancelled where its worker is yet to start", function()
+      local log = new_log()
+      local pool = new_pool {
+        max_workers = 2, initializer = task "start_but_second",
+        initargs = { log },
+      }
+      assert.same({ true, "cancelled" },
+                  { pool:call(task "cancel_at_start", log) })
+      assert.equal(21, pool:call(task "fib", 8))
+      await_rest(pool)
+    end)
+
     it("both end when the outer one is out of time", function()
       local pool = new_pool(2)
       for _ = 1, 2 do
