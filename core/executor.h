@@ -98,6 +98,10 @@ typedef struct tdm_executor_ops {
    * below: that cannot be done here. */
   int (*try_stop)(tdm_executor *e, tdm_task *t);
 
+  /* Tells workers that start to end: nobody waits for them any more. What comes
+   * later makes them start anew. NULL: nobody need be told. */
+  void (*end_starts)(tdm_executor *e);
+
   /* Sees to it that tasks with a limit of time are stopped. TDM_OK; TDM_LIMIT:
    * that cannot be done. */
   int (*keep_time)(tdm_executor *e);

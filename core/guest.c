@@ -146,9 +146,30 @@ static void end_if_own(tdm_task *t, void *arg) {
   if (t->executor == v->executor) v->end(t);
 }
 
+/* Has somebody tasks with the pool that are not told to end? */
+static int is_waited_for_locked(tdm_shared *s) {
+  for (tdm_guest *g = s->first; g != NULL; g = g->next)
+    if (tdm_load_total(&g->base.out) != 0 &&
+        !tdm_load_total(&g->base.interrupting))
+      return 1;
+  return 0;
+}
+
+/* A worker that starts has a task of whoever, which goes home afterwards. Those
+ * of others may wait for it, and then it goes on. */
+static void end_starts(tdm_executor *e) {
+  tdm_executor *pool = pool_of(e);
+  tdm_shared *s = guest_of(e)->shared;
+  if (pool->ops->end_starts == NULL) return;
+  tdm_mutex_lock(&s->lock);
+  if (!is_waited_for_locked(s)) pool->ops->end_starts(pool);
+  tdm_mutex_unlock(&s->lock);
+}
+
 static void guest_interrupt(tdm_executor *e) {
   visit v = {e, tdm_executor_try_interrupt};
   tdm_slab_each(&e->port->slab, end_if_own, &v);
+  if (tdm_load_total(&e->out) != 0) end_starts(e);
 }
 
 static void guest_kill(tdm_executor *e) {

@@ -611,6 +611,7 @@ static const tdm_executor_ops threads_ops = {
     .lost = threads_lost,
     .try_renew = threads_try_renew,
     .try_stop = tdm_threads_try_stop,
+    .end_starts = tdm_threads_end_starts,
     .keep_time = tdm_threads_keep_time,
 };
 

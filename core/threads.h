@@ -104,5 +104,6 @@ tdm_time tdm_threads_watch(void *arg);
 int tdm_threads_keep_time(tdm_executor *e);
 int tdm_threads_try_stop(tdm_executor *e, tdm_task *t);
 void tdm_threads_interrupt(tdm_executor *e);
+void tdm_threads_end_starts(tdm_executor *e);
 
 #endif

@@ -37,6 +37,8 @@ static tdm_task *give_up_locked(tdm_threads *p, tdm_thread_member *m,
   }
   tdm_add_total(&p->lost, 1u);
   tdm_sub_total(&p->alive, 1u);
+  /* It waited for a start, and its port has settled it: it only goes home. */
+  if (!tdm_task_is_running(t) && !tdm_task_claim(t)) return t;
   uint64_t order = tdm_load_total(&m->worker.own_stop.order);
   enum tdm_why why = (enum tdm_why)(order & 3);
   if (why == TDM_WHY_TIMEOUT && !(t->limit > 0)) t->limit = limit_above(m);
@@ -131,6 +133,19 @@ void tdm_threads_interrupt(tdm_executor *e) {
   tdm_mutex_lock(&p->crew_lock);
   for (tdm_thread_member *m = p->members; m != NULL; m = m->next)
     tdm_stop_ring(m->worker.ctl.stop);
+  tdm_mutex_unlock(&p->crew_lock);
+  if (is_kept) tdm_keeper_look_by(&p->keeper, 0);
+}
+
+void tdm_threads_end_starts(tdm_executor *e) {
+  tdm_threads *p = (tdm_threads *)e;
+  int is_kept = tdm_threads_keep_time(e) == TDM_OK;
+  tdm_mutex_lock(&p->crew_lock);
+  for (tdm_thread_member *m = p->members; m != NULL; m = m->next) {
+    uint64_t run = tdm_load_total(&m->worker.run);
+    if (run != 0 && run == tdm_load_total(&m->worker.start))
+      order_locked(m, run);
+  }
   tdm_mutex_unlock(&p->crew_lock);
   if (is_kept) tdm_keeper_look_by(&p->keeper, 0);
 }

@@ -229,6 +229,81 @@ static void replaces_what_is_broken(void) {
   end();
 }
 
+/* --- workers that start --------------------------------------------------- */
+
+/* Of two guests one leaves while a worker starts for it, which is held at the
+ * gate. */
+static void leave_at_start(rig *a, rig *b, gate *g, tdm_time grace) {
+  tdm_worker_set_grace(grace);
+  open_two(a, b, join_threads, 1);
+  common.at_open = g;
+  tdm_task *t = rig_submit(a, JOB_ECHO, "x", 1);
+  gate_await(g, 1);
+  tdm_executor_close(a->e);
+  tdm_executor_kill(a->e);
+  CHECK_INT(t->state, TDM_CANCELLED);
+}
+
+static void close_both(rig *a, rig *b) {
+  rig_end(a);
+  CHECK(!a->e->pool->broken);
+  CHECK_INT(rig_finish(b, rig_submit(b, JOB_ECHO, "x", 1)), TDM_DONE);
+  rig_check_tally(b, 1, 0, 0);
+  CHECK_INT(a->e->pool->cancelled, 1);
+  common.at_open = NULL;
+  rig_close(a);
+  rig_close(b);
+  end();
+  tdm_worker_set_grace(TDM_GRACE);
+}
+
+/* It fails as it was told to end, and the pool goes on. */
+static void ends_a_start(void) {
+  gate g = GATE_SHUT;
+  rig a, b;
+  begin();
+  common.error = TDM_BROKEN;
+  tdm_store_total(&common.opens_to_fail, 1);
+  leave_at_start(&a, &b, &g, 60 * TDM_SECOND);
+  tdm_store_total(&common.opens_to_pass, 0);
+  gate_open(&g);
+  close_both(&a, &b);
+}
+
+/* The task had been settled before. */
+static void gives_up_a_start(void) {
+  gate g = GATE_SHUT;
+  rig a, b;
+  leave_at_start(&a, &b, &g, 0);
+  rig_end(&a);
+  gate_open(&g);
+  close_both(&a, &b);
+}
+
+/* It is not told to end: what breaks does so by itself. */
+static void breaks_where_others_wait(void) {
+  gate g = GATE_SHUT;
+  rig a, b;
+  begin();
+  common.error = TDM_BROKEN;
+  tdm_store_total(&common.opens_to_fail, 1);
+  open_two(&a, &b, join_threads, 1);
+  common.at_open = &g;
+  rig_submit(&a, JOB_ECHO, "x", 1);
+  gate_await(&g, 1);
+  tdm_task *waits = rig_submit(&b, JOB_ECHO, "x", 1);
+  tdm_executor_close(a.e);
+  tdm_executor_kill(a.e);
+  tdm_store_total(&common.opens_to_pass, 0);
+  gate_open(&g);
+  CHECK_INT(rig_finish(&b, waits), TDM_FAILED);
+  CHECK(b.e->pool->broken);
+  common.at_open = NULL;
+  rig_close(&a);
+  rig_close(&b);
+  end();
+}
+
 /* --- several threads ------------------------------------------------------ */
 
 typedef struct state {
@@ -357,7 +432,8 @@ TESTS(TEST(both_use_threads), TEST(both_use_processes),
       TEST(kinds_and_names_are_apart), TEST(cancels_its_own),
       TEST(watched_and_cancelled), TEST(interrupts_its_own),
       TEST(lingers_for_the_next), TEST(ends_after_a_while),
-      TEST(replaces_what_is_broken), SLOW_TEST(many_come_and_go, 60),
+      TEST(replaces_what_is_broken), TEST(ends_a_start), TEST(gives_up_a_start),
+      TEST(breaks_where_others_wait), SLOW_TEST(many_come_and_go, 60),
       SLOW_TEST(many_come_and_stay, 60), SLOW_TEST(many_processes, 60),
       SLOW_TEST(full_queue_of_threads, 60),
       SLOW_TEST(full_queue_of_processes, 60), TEST(each_allocation_fails))

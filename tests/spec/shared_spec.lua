@@ -147,6 +147,88 @@ for _, kind in ipairs { "thread", "process" } do
         assert.equal(4, mine:call("fixtures.basic:square", 2))
       end)
 
+      if kind == "thread" then
+        -- The first of its kind does not end.
+        local function endless_options(more)
+          local options = options_of(more)
+          options.initializer = task "start"
+          options.initargs = { files.directory() .. "/started" }
+          options.max_workers, options.exit_timeout = 1, check.BOUND
+          return options
+        end
+
+        local function starts(options)
+          return #files.read(options.initargs[1])
+        end
+
+        it("ends a start that nobody waits for, with who leaves", function()
+          local options = endless_options()
+          local mine, other = join(options), join(options)
+          local future = mine:submit("fixtures.basic:square", 1)
+          check.eventually(function() return starts(options) == 1 end,
+                           "the start of a worker")
+          assert.is_true(mine:shutdown { kill = true, timeout = check.BOUND })
+          assert.equal("cancelled", future:status())
+          assert.equal(9, other:call("fixtures.basic:square", 3))
+          assert.equal(2, starts(options))
+          local stats = other:stats()
+          assert.same({ 2, 1, 0 },
+                      { stats.submitted, stats.cancelled, stats.failed })
+        end)
+
+        it("ends it before it has begun, too", function()
+          for _ = 1, 50 do
+            local options = endless_options()
+            local mine = join(options)
+            local future = mine:submit("fixtures.basic:square", 1)
+            assert.is_true(mine:shutdown { kill = true, timeout = check.BOUND })
+            assert.equal("cancelled", future:status())
+          end
+        end)
+
+        it("ends it where an error leaves the scope", function()
+          local options, pool, future = endless_options(), nil, nil
+          check.raises(function()
+            local scope <close> = join(options)
+            pool = scope
+            future = pool:submit("fixtures.basic:square", 1)
+            check.eventually(function() return starts(options) == 1 end,
+                             "the start of a worker")
+            error("on purpose")
+          end)
+          assert.equal("cancelled", future:status())
+          assert.is_true(pool:shutdown { timeout = 0 })
+        end)
+
+        it("ends it for the one who comes after a while", function()
+          local options = endless_options { linger = 1 }
+          local mine = join(options)
+          mine:submit("fixtures.basic:square", 1)
+          check.eventually(function() return starts(options) == 1 end,
+                           "the start of a worker")
+          assert.is_true(mine:shutdown { kill = true, timeout = check.BOUND })
+          assert.equal(9, join(options):call("fixtures.basic:square", 3))
+        end)
+
+        it("goes on with a start that others wait for", function()
+          local gate = gates.new()
+          local options = options_of {
+            max_workers = 1, initializer = "fixtures.gate:wait",
+            initargs = { gate.path },
+          }
+          local mine, other = join(options), join(options)
+          local future = mine:submit("fixtures.basic:square", 1)
+          gate:wait_started(1)
+          local waits = other:submit("fixtures.basic:square", 3)
+          assert.is_false(mine:shutdown { kill = true, timeout = 0 })
+          assert.equal("cancelled", future:status())
+          gate:open()
+          assert.equal(9, waits:result(check.BOUND))
+          assert.is_true(mine:shutdown { timeout = check.BOUND })
+          assert.equal(1, gate:started())
+        end)
+      end
+
       it("keeps a full queue for all", function()
         local options = options_of { max_workers = 1, queue_limit = 2 }
         local mine, gate = join(options), gates.new()
