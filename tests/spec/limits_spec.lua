@@ -229,6 +229,7 @@ describe("where no descriptor is left", function()
       local tandem = require "tandem"
       local pool <close> = tandem.thread_pool(1)
       local future = pool:submit("fixtures.basic:echo")
+      future:result() -- the worker needs descriptors, too
       local held = {}
       repeat
         local file = io.open("/dev/null")
