@@ -28,7 +28,7 @@
 #define MOST_ORDERED 64u
 
 /* How long the zygote's word on a death is waited for. */
-#define WORD_AFTER (50 * INT64_C(1000000))
+#define WORD_AFTER (TDM_SECOND / 2)
 
 static int is_closing(tdm_procs *p) { return tdm_load_total(&p->base.closing); }
 
