@@ -33,17 +33,27 @@ static int do_nothing(lua_State *L) {
 
 /* A hook for everything and at each instruction is there to end what runs, and
  * a signal handler can give it to the main coroutine only. Where another one
- * waits, that one is to end. */
-static void take_over_hook(lua_State *L) {
+ * waits, that one is to end. The main one, if it has such a hook; or NULL. */
+static lua_State *hooked_instead_of(lua_State *L) {
   const int wanted = LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT;
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   lua_State *main = lua_tothread(L, -1);
   lua_pop(L, 1);
-  int mask = lua_gethookmask(main);
-  if (main == L || (mask & wanted) != wanted || lua_gethookcount(main) != 1)
-    return;
-  lua_sethook(L, lua_gethook(main), mask, 1);
+  if (main == L || (lua_gethookmask(main) & wanted) != wanted) return NULL;
+  return lua_gethookcount(main) == 1 ? main : NULL;
+}
+
+static void take_over_hook(lua_State *L) {
+  lua_State *main = hooked_instead_of(L);
+  if (main == NULL) return;
+  lua_sethook(L, lua_gethook(main), lua_gethookmask(main), 1);
   lua_sethook(main, NULL, 0, 0);
+}
+
+/* tdm_call.is_there */
+static int has_hook(void *arg) {
+  lua_State *L = arg;
+  return lua_gethook(L) != NULL || hooked_instead_of(L) != NULL;
 }
 
 static void let_hooks_run(lua_State *L) {
@@ -52,18 +62,28 @@ static void let_hooks_run(lua_State *L) {
   lua_call(L, 0, 0);
 }
 
+/* A task is told to end again and again, and by its own hook. */
+static int wait_called(lua_State *L, tdm_port *p, const tdm_task *target,
+                       int count, tdm_time deadline, tdm_time spin) {
+  if (p->ctl == NULL) p->call = (tdm_call){has_hook, L};
+  int err = tdm_port_wait(p, target, count, deadline, spin);
+  p->call = (tdm_call){0};
+  return err;
+}
+
 /* A signal that came between two sleeps has left a hook as well. */
 int tdml_port_wait(lua_State *L, tdm_port *p, const tdm_task *target, int count,
                    tdm_time deadline, tdm_time spin) {
   if (lua_gethook(L) != NULL) let_hooks_run(L);
-  int err = tdm_port_wait(p, target, count, deadline, spin);
+  int err = wait_called(L, p, target, count, deadline, spin);
   if (err == TDM_INTR) let_hooks_run(L);
   return err;
 }
 
 int tdml_park_wait(lua_State *L, tdm_park *p, tdm_time deadline) {
+  const tdm_call call = {has_hook, L};
   if (lua_gethook(L) != NULL) let_hooks_run(L);
-  int err = tdm_park_wait(p, deadline);
+  int err = tdm_park_wait_or_call(p, deadline, &call);
   if (err == TDM_INTR) let_hooks_run(L);
   return err;
 }
@@ -278,10 +298,11 @@ static void stop_awaited(tdml_client *c, tdm_task *t) {
   if (t->executor == &c->nest->base) tdm_executor_try_interrupt(t);
 }
 
-static int port_wait(tdml_client *c, tdm_task *t, tdm_time deadline) {
+static int port_wait(lua_State *L, tdml_client *c, tdm_task *t,
+                     tdm_time deadline) {
   /* With callbacks to run, any task may be the one that matters. */
   int any = c->port->watched != 0 || depends_on_others(t);
-  return tdm_port_wait(c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
+  return wait_called(L, c->port, any ? NULL : t, 1, deadline, spin_for(c, t));
 }
 
 /* Is all that is under way on the stack that we stand on, or does it wait for
@@ -307,10 +328,10 @@ static void begin_wait(lua_State *L, tdml_client *c, tdm_task *t) {
 static int sleep_until(lua_State *L, tdml_client *c, tdm_task *t,
                        tdm_time deadline) {
   if (lua_gethook(L) != NULL) let_hooks_run(L);
-  if (c->nest == NULL) return port_wait(c, t, deadline);
+  if (c->nest == NULL) return port_wait(L, c, t, deadline);
   if (depends_on_others(t)) check_hope(L, c, deadline);
   begin_wait(L, c, t);
-  int err = port_wait(c, t, deadline);
+  int err = port_wait(L, c, t, deadline);
   tdm_nest_end_wait(c->nest);
   return err;
 }

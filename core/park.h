@@ -28,6 +28,16 @@ typedef struct tdm_park {
  * a poll. TDM_INTR: a signal handler ran. */
 int tdm_park_wait(tdm_park *p, tdm_time deadline);
 
+/* What a signal handler may have left for the thread. */
+typedef struct tdm_call {
+  int (*is_there)(void *arg); /* NULL: it is never asked */
+  void *arg;
+} tdm_call;
+
+/* As tdm_park_wait, and TDM_INTR where the call is there. A handler that runs
+ * just before the sleep interrupts none: so it is looked for now and then. */
+int tdm_park_wait_or_call(tdm_park *p, tdm_time deadline, const tdm_call *call);
+
 void tdm_park_wake(tdm_park *p);
 
 /* The same where another waker may have died half way: between leaving the

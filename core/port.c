@@ -276,7 +276,7 @@ static int spin_for_some(tdm_port *p, tdm_time deadline, tdm_time spin) {
 /* In a worker others may have the lock of its pool meanwhile. */
 static int sleep_at(tdm_port *p, tdm_bell *bell, tdm_time deadline) {
   int held = p->ctl != NULL && tdm_ctl_let_go(p->ctl);
-  int err = tdm_park_wait(&bell->park, deadline);
+  int err = tdm_park_wait_or_call(&bell->park, deadline, &p->call);
   if (held) tdm_ctl_take(p->ctl);
   return err;
 }

@@ -68,6 +68,7 @@ typedef struct tdm_port {
 
   /* of the worker whose state it serves, or NULL */
   struct tdm_ctl *ctl;
+  tdm_call call;   /* what ends a wait of the thread besides */
   int submit_woke; /* the last submit had to wake a worker */
 } tdm_port;
 

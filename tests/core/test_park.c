@@ -137,6 +137,41 @@ static void signals_interrupt(void) {
   CHECK_INT(tdm_park_wait(&p, TDM_FOREVER), TDM_OK);
 }
 
+/* --- calls ---------------------------------------------------------------- */
+
+typedef struct caller {
+  long after; /* so many looks it is there */
+} caller;
+
+static int is_there(void *arg) {
+  caller *c = arg;
+  return c->after-- == 0;
+}
+
+static void calls_are_heard_without_a_wake(void) {
+  caller c = {.after = 1};
+  tdm_call call = {is_there, &c};
+  tdm_park p = {0};
+  CHECK_INT(tdm_park_wait_or_call(&p, TDM_FOREVER, &call), TDM_INTR);
+  CHECK_INT(c.after, -1);
+  tdm_park_wake(&p);
+  CHECK_INT(tdm_park_wait_or_call(&p, TDM_FOREVER, &call), TDM_OK);
+}
+
+static void who_hears_calls_waits_as_long_as_told(void) {
+  caller c = {.after = -1};
+  tdm_call call = {is_there, &c}, none = {0};
+  tdm_park p = {0};
+  for (int i = 1; i <= 2; i++) {
+    tdm_time until = tdm_clock_now() + i * TDM_SECOND / 5;
+    CHECK_INT(tdm_park_wait_or_call(&p, until, &call), TDM_TIMEOUT);
+    CHECK(tdm_clock_now() >= until);
+    CHECK_INT(tdm_park_wait_or_call(&p, until, &none), TDM_TIMEOUT);
+  }
+}
+
 TESTS(TEST(notice_before_wait), TEST(holds_one_notice_at_most),
       TEST(waits_as_long_as_told), TEST(past_deadlines_poll),
-      TEST(no_wake_is_lost), TEST(wakes_race_timeouts), TEST(signals_interrupt))
+      TEST(no_wake_is_lost), TEST(wakes_race_timeouts), TEST(signals_interrupt),
+      TEST(calls_are_heard_without_a_wake),
+      TEST(who_hears_calls_waits_as_long_as_told))

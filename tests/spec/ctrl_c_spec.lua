@@ -4,6 +4,7 @@ local files = require "spec.support.files"
 local processes = require "spec.support.processes"
 local socket = require "socket"
 local start = require "spec.support.foreground"
+require "spec.support.low"
 
 -- Not at once is `exit_timeout`, which is longer here.
 local AT_ONCE, EXIT_TIMEOUT = check.BOUND, check.BOUND + 20
@@ -143,6 +144,19 @@ local function describe_waits(kind)
         assert_interrupted(script:finish())
       end)
     end
+  end
+
+  -- As does one whose handler runs between the last look and the sleep.
+  for _, wait in ipairs { "result", "tandem.wait", "sleep", "sleep, with " ..
+                          "callbacks to hear", "shutdown", "a coroutine" } do
+    it("ends one that the signal does not wake: " .. wait, function()
+      local script = run(kind, "fixtures.gate:loop_protected", [[
+        local pool = new_pool()
+        require("fixtures.low").take_elsewhere("INT")
+      ]] .. WAITS[wait])
+      script:interrupt()
+      assert_interrupted(script:finish())
+    end)
   end
 
   it("ends the wait at the end of a <close> scope", function()

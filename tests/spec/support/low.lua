@@ -33,7 +33,7 @@ end
 local function build(path)
   local own = ("%s.%d"):format(path, processes.own_pid())
   local command = { preload.without, os.getenv("CC") or "cc",
-                    "-std=c11 -D_GNU_SOURCE -O1 -shared -fPIC" }
+                    "-std=c11 -D_GNU_SOURCE -O1 -shared -fPIC -pthread" }
   for _, header in ipairs(HEADERS) do
     command[#command + 1] = "-isystem " .. header
   end
