@@ -9,6 +9,9 @@
 /* How long what runs after the error is left alone. */
 #define WINDOW 100000
 
+/* Where xpcall has its message handler. */
+#define HANDLER 2
+
 #define TDML_ANY (LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT)
 
 #if LUA_VERSION_RELEASE_NUM >= 50406
@@ -49,6 +52,34 @@ static void disarm(lua_State *L, tdml_vm *vm) {
   lua_sethook(L, kept.hook, kept.mask, kept.count);
 }
 
+static int stop_pcall(lua_State *L);
+static int stop_xpcall(lua_State *L);
+
+static int give_back(lua_State *L) { return lua_gettop(L); }
+
+/* Is this a protected call? An xpcall has no message handler from now on. What
+ * raises an error itself has nothing on its stack. */
+static int disarm_call(lua_State *L, lua_Debug *ar) {
+  lua_getinfo(L, "f", ar);
+  lua_CFunction f = lua_tocfunction(L, -1);
+  lua_pop(L, 1);
+  if (f != stop_pcall && f != stop_xpcall) return 0;
+  if (lua_getlocal(L, ar, 1) == NULL) return 0;
+  lua_pop(L, 1);
+  if (f == stop_pcall) return 1;
+  lua_pushcfunction(L, give_back);
+  lua_setlocal(L, ar, HANDLER);
+  return 1;
+}
+
+/* What a hook raises has the message handler called within the hook, where Lua
+ * calls no other: one that runs for ever could not be stopped. */
+static void disarm_handler(lua_State *L) {
+  lua_Debug ar;
+  int level = 0;
+  while (lua_getstack(L, level, &ar) && !disarm_call(L, &ar)) level++;
+}
+
 /* Left over from a run that has ended meanwhile, or called for the lock alone,
  * it takes itself off. */
 static void hook(lua_State *L, lua_Debug *ar) {
@@ -65,6 +96,7 @@ static void hook(lua_State *L, lua_Debug *ar) {
   vm->running = running;
   if (why == TDM_WHY_NOT) return;
   luaL_checkstack(L, 10, NULL);
+  disarm_handler(L);
   raise(L, vm);
 }
 
@@ -109,7 +141,9 @@ void tdml_stop_recheck(tdml_vm *vm) { switch_to(vm, vm->running); }
 
 static void raise_if_stopped(lua_State *L) {
   tdml_vm *vm = vm_of(L);
-  if (tdm_ctl_why(vm->ctl) != TDM_WHY_NOT) raise(L, vm);
+  if (tdm_ctl_why(vm->ctl) == TDM_WHY_NOT) return;
+  lua_settop(L, 0);
+  raise(L, vm);
 }
 
 /* The results of a protected call, above the first `extra` values. */
@@ -135,11 +169,11 @@ static int stop_pcall(lua_State *L) {
 /* xpcall(f, handler, ...) */
 static int stop_xpcall(lua_State *L) {
   int n = lua_gettop(L);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  luaL_checktype(L, HANDLER, LUA_TFUNCTION);
   lua_pushboolean(L, 1);
   lua_pushvalue(L, 1);
   lua_rotate(L, 3, 2); /* f, handler, true, f, ... */
-  int status = lua_pcallk(L, n - 2, LUA_MULTRET, 2, 2, finish_pcall);
+  int status = lua_pcallk(L, n - 2, LUA_MULTRET, HANDLER, 2, finish_pcall);
   return finish_pcall(L, status, 2);
 }
 

@@ -9,8 +9,9 @@
  * Where the lock of the pool (core/onelock.h) is wanted, the hook lets it go,
  * takes it again, and makes way for the hook that was there before.
  *
- * After an error is raised, <close> variables and error handlers run without a
- * hook for some 100 000 instructions.
+ * After an error is raised, <close> variables run without a hook for some
+ * 100 000 instructions; so do message handlers, of all xpcalls but the
+ * innermost: for what a hook raises that one calls none.
  *
  * Threads: the worker's own; tdml_stop_look_up in a signal handler of it.
  */

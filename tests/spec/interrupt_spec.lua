@@ -15,6 +15,7 @@ end
 -- Lua code that does not end by itself, and would rather not be stopped.
 local KINDS = {
   "loop", "swallow", "swallow_by_xpcall", "swallow_by_load", "in_callbacks",
+  "in_handler", "in_handlers", "in_handler_beyond_pcall",
   "coroutine", "wrapped", "yielding",
   "sleep", "unhook", "own_hook", "pattern", "while_encoding",
   "after_nested_pool", "in_serial_pool", "sleep_in_serial_pool",
