@@ -187,7 +187,8 @@ void tdm_executor_note_failed_before(tdm_executor *e, uint32_t items) {
 }
 
 void tdm_executor_fail_before(tdm_task *t, const void *why, size_t n) {
-  t->started = t->finished = tdm_clock_now();
+  t->finished = tdm_clock_now();
+  tdm_poke(&t->started, t->finished);
   t->cpu = 0;
   if (tdm_payload_copy(&t->payload, why, n) != TDM_OK)
     tdm_payload_fini(&t->payload);

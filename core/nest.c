@@ -38,16 +38,24 @@ static int is_listed_locked(tdm_task *t) {
   return tdm_load_total(&t->state) == TDM_PENDING && t->seq == 1;
 }
 
+/* Of the one after it, or of the end of the list. */
+static void set_before_locked(tdm_nest *n, tdm_task *after, tdm_task *before) {
+  if (after != NULL)
+    tdm_poke(&after->child, before);
+  else
+    n->last = before;
+}
+
 static void link_locked(tdm_nest *n, tdm_task *t) {
   tdm_task *before = n->last;
   while (before != NULL && before->priority < t->priority)
     before = before->child;
   tdm_task *after = before != NULL ? before->next : n->first;
-  t->child = before;
+  tdm_poke(&t->child, before);
   t->next = after;
   t->seq = 1;
   *(before != NULL ? &before->next : &n->first) = t;
-  *(after != NULL ? &after->child : &n->last) = t;
+  set_before_locked(n, after, t);
   tdm_add_total(&n->size, (size_t)1);
   if (n->host != NULL) tdm_add_total(&n->host->pending, (size_t)1);
 }
@@ -55,7 +63,7 @@ static void link_locked(tdm_nest *n, tdm_task *t) {
 static void unlink_locked(tdm_nest *n, tdm_task *t) {
   tdm_task *before = t->child, *after = t->next;
   *(before != NULL ? &before->next : &n->first) = after;
-  *(after != NULL ? &after->child : &n->last) = before;
+  set_before_locked(n, after, before);
   t->seq = 0;
   tdm_sub_total(&n->size, (size_t)1);
   if (n->host != NULL) tdm_sub_total(&n->host->pending, (size_t)1);

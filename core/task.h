@@ -74,7 +74,7 @@ typedef struct tdm_task {
   tdm_payload payload;
   size_t bytes_in, bytes_out; /* size of the arguments, of the outcome */
   tdm_time queued;            /* when it was submitted */
-  union {                     /* in a queue; then from the claim on */
+  union { /* in a queue, or what a held one waits for; then from the claim on */
     struct tdm_task *child;
     tdm_time started;
   };

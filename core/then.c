@@ -64,6 +64,7 @@ static int send(tdm_task *t, const tdm_task *from) {
   }
   tdm_add_total(&e->visitors, 1);
   tdm_poke(&t->bytes_in, t->payload.n);
+  tdm_poke(&t->child, (tdm_task *)NULL);
   if (e->settings.queue_limit != 0) tdm_add_total(&e->pool->queued, (size_t)1);
   tdm_store_total(&t->state, (uint8_t)TDM_PENDING);
   int woke;
@@ -90,7 +91,8 @@ static void share_fate(tdm_task *t, const tdm_task *from) {
     return;
   }
   tdm_payload_fini(&t->payload);
-  t->started = t->finished = tdm_clock_now();
+  t->finished = tdm_clock_now();
+  tdm_poke(&t->started, t->finished);
   t->limit = from->limit;
   if (state == TDM_EXPIRED)
     tdm_executor_note_failed_before(t->executor, t->items);
@@ -176,6 +178,7 @@ static int is_over(tdm_task *t) {
 int tdm_then_add(tdm_task *task, tdm_task *next, tdm_executor *e) {
   int err = tdm_executor_reserve(e, next);
   if (err != TDM_OK) return err;
+  next->child = task;
   tdm_store_total(&next->state, (uint8_t)TDM_HELD);
   push(task, next);
   /* Who settles it writes the state, then looks at the list; here it is the
@@ -185,6 +188,16 @@ int tdm_then_add(tdm_task *task, tdm_task *next, tdm_executor *e) {
   else if (task->executor != NULL && task->executor->ops->expect_then != NULL)
     task->executor->ops->expect_then(task->executor, task);
   return TDM_OK;
+}
+
+/* If it is held still, nobody can have written there by now. */
+tdm_task *tdm_then_awaited(tdm_task *t) {
+  while (tdm_load_total(&t->state) == TDM_HELD) {
+    tdm_task *from = tdm_peek(&t->child);
+    if (!try_change(t, TDM_HELD, TDM_HELD)) break;
+    t = from;
+  }
+  return t;
 }
 
 void tdm_then_abandon(tdm_task *task) {

@@ -45,6 +45,11 @@ static inline int tdm_then_is_held(const tdm_task *task) {
   return tdm_load_relaxed(&task->state) >= TDM_HELD;
 }
 
+/* What the task waits for in the end, through all that are held: itself, where
+ * it is not. Those before it must be there meanwhile: it is the port's thread
+ * that frees them. */
+tdm_task *tdm_then_awaited(tdm_task *t);
+
 /* Nobody will ever settle the task, which is of no executor: what waits for it
  * is cancelled. */
 void tdm_then_abandon(tdm_task *task);

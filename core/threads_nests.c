@@ -1,6 +1,7 @@
 /* threads_nests.c -- what tasks of a thread pool have submitted to it. */
 #include <stdio.h>
 
+#include "then.h"
 #include "threads.h"
 
 static tdm_threads *pool_of(tdm_nest_host *h) {
@@ -44,18 +45,20 @@ tdm_thread_member *tdm_threads_runner_of_locked(tdm_threads *p,
   return m;
 }
 
-/* Who waits for the task may wait for somebody who waits in his turn ...: as
- * long as each of them does, and runs. 0: in the end for himself. */
+/* Who waits for the task, or what it continues, may wait for somebody who waits
+ * in his turn ...: as long as each of them does, and runs. 0: in the end for
+ * himself. What somebody waits for, and all before it, is there meanwhile. */
 static int may_wait_locked(tdm_threads *p, tdm_worker *w, tdm_task *t,
                            char *cycle, size_t size) {
   char *at = cycle, *end = cycle + size;
   for (unsigned i = tdm_load_relaxed(&p->alive); i-- > 0;) {
+    t = tdm_then_awaited(t);
     if (!tdm_task_is_running(t)) return 1;
     tdm_thread_member *m = tdm_threads_runner_of_locked(p, t);
     if (m == NULL || m->waits_for == NULL) return 1;
     if (at < end)
       at += snprintf(at, (size_t)(end - at), "%s -> ", t->func->label);
-    t = m->waits_for;
+    t = tdm_then_awaited(m->waits_for);
     if (tdm_worker_explain_cycle(w, t, at, at < end ? (size_t)(end - at) : 0))
       return 0;
   }

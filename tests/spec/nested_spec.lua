@@ -399,7 +399,7 @@ end)
 
 describe("threads take nested tasks from each other:", function()
   for_each_pool(function(new_pool)
-    for _, how in ipairs { "result", "wait" } do
+    for _, how in ipairs { "result", "wait", "continuation" } do
       it("a circle over two workers is seen: " .. how, function()
         local pool = new_pool(3)
         for _ = 1, 3 do
