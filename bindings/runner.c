@@ -389,7 +389,7 @@ static int take_step(tdml_vm *vm, step s, tdm_buf *why) {
   lua_pushcfunction(L, try_step);
   lua_pushlightuserdata(L, &s);
   for (int i = 1; i <= n; i++) lua_pushvalue(L, i);
-  tdm_interruptible look_up = {tdml_stop_look_up, vm};
+  tdm_interruptible look_up = {tdml_stop_look_up, vm, NULL};
   const tdm_interruptible *outer = tdm_interrupt_here(&look_up);
   int status = lua_pcall(L, n + 1, 2, 0);
   tdm_interrupt_here(outer);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../core/interrupt.h"
 #include "../core/tty.h"
 #include "client.h"
 
@@ -48,6 +49,13 @@ static int keep_interrupts(lua_State *L) {
   return 0;
 }
 
+/* end_by_interrupts(): a Ctrl-C ends a task that runs in this thread, too */
+static int end_by_interrupts(lua_State *L) {
+  (void)L;
+  tdm_interrupt_by_sigint();
+  return 0;
+}
+
 /* resize_readline(): readline looks how wide the terminal is now */
 static int resize_readline(lua_State *L) {
   (void)L;
@@ -74,6 +82,7 @@ void tdml_open_tty(lua_State *L) {
                                        {"wait_input", wait_input},
                                        {"has_lost_output", has_lost_output},
                                        {"keep_interrupts", keep_interrupts},
+                                       {"end_by_interrupts", end_by_interrupts},
                                        {"resize_readline", resize_readline},
                                        {"leave_readline", leave_readline},
                                        {"has_readline", has_readline},

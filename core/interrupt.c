@@ -58,6 +58,29 @@ int tdm_interrupt_install(void) {
   return status;
 }
 
+static struct sigaction others;
+
+static void handle_sigint(int signal) {
+  others.sa_handler(signal);
+  int err = errno;
+  const tdm_interruptible *x = pthread_getspecific(what);
+  if (x != NULL && x->end != NULL) {
+    x->end(x);
+    x->look_up(x->arg);
+  }
+  errno = err;
+}
+
+void tdm_interrupt_by_sigint(void) {
+  struct sigaction now;
+  if (tdm_interrupt_signal() == 0 || sigaction(SIGINT, NULL, &now) != 0) return;
+  if (now.sa_flags & SA_SIGINFO || now.sa_handler == handle_sigint) return;
+  if (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN) return;
+  others = now;
+  now.sa_handler = handle_sigint;
+  sigaction(SIGINT, &now, NULL);
+}
+
 const tdm_interruptible *tdm_interrupt_here(const tdm_interruptible *x) {
   if (tdm_interrupt_signal() == 0) return NULL;
   const tdm_interruptible *before = pthread_getspecific(what);

@@ -5,7 +5,8 @@
  * what runs there. The signal is a real-time one that nobody else uses, taken
  * when it is first needed; worker threads do not block it, others need not.
  *
- * This is the one thing of the process that tandem changes.
+ * This is the one thing of the process that tandem changes, unless it is told
+ * to have a part in SIGINT.
  *
  * Threads: any.
  * Blocks:  never.
@@ -24,7 +25,14 @@ int tdm_interrupt_install(void);
 typedef struct tdm_interruptible {
   void (*look_up)(void *arg);
   void *arg;
+  /* Tells all that runs in this thread to end, to look up then; or NULL. */
+  void (*end)(const struct tdm_interruptible *x);
 } tdm_interruptible;
+
+/* From now on a SIGINT ends what its thread runs as well, after the handler
+ * that is there now has heard of it. Nothing where there is none. For a program
+ * of our own: what the handler of another has in mind is not known. */
+void tdm_interrupt_by_sigint(void);
 
 /* In this thread the signal looks up from this, from now on; NULL: it does
  * nothing. What it has looked up from so far. */

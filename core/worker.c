@@ -53,7 +53,7 @@ void tdm_worker_init(tdm_worker *w, const tdm_runner *runner, unsigned id,
 /* With the one lock, which others may ask for meanwhile. */
 static int start(tdm_worker *w, tdm_buf *why) {
   if (w->ctl.hand == NULL) return w->runner->start(w->vm, why);
-  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
+  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm, NULL};
   const tdm_interruptible *before = tdm_interrupt_here(&w->look_up);
   int err = w->runner->start(w->vm, why);
   tdm_interrupt_here(before);
@@ -161,10 +161,20 @@ static void set_outermost(tdm_worker *w, tdm_task *t, uint64_t run,
   w->before = tdm_interrupt_here(x);
 }
 
+/* Each of the machines that run in the thread, one in a task of the other. */
+static void end_all(const tdm_interruptible *x) {
+  while (x != NULL && x->end == end_all) {
+    tdm_worker *w =
+        (tdm_worker *)((char *)(uintptr_t)x - offsetof(tdm_worker, look_up));
+    tdm_stop_order(w->ctl.stop, tdm_load_relaxed(&w->base_run), TDM_WHY_CANCEL);
+    x = w->before;
+  }
+}
+
 static void begin_outermost(tdm_worker *w, tdm_task *t, uint64_t run) {
   char here;
   w->bottom = &here; /* cppcheck-suppress autoVariables ; only its address */
-  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm};
+  w->look_up = (tdm_interruptible){w->runner->interrupt, w->vm, end_all};
   set_outermost(w, t, run, &w->look_up);
 }
 

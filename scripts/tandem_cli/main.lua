@@ -31,6 +31,7 @@ end
 local function call_command(arguments)
   local tandem = library()
   if not tandem then return 1 end
+  require("tandem.core").end_by_interrupts()
   if #arguments == 0 then return require(REPL).start() end
   local options = require("tandem_cli.options").parse(arguments, tandem)
   local command = COMMANDS[options.command] or REPL

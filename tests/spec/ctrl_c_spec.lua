@@ -2,6 +2,7 @@
 local check = require "spec.support.check"
 local files = require "spec.support.files"
 local processes = require "spec.support.processes"
+local scale = require "spec.support.scale"
 local socket = require "socket"
 local start = require "spec.support.foreground"
 require "spec.support.low"
@@ -363,6 +364,9 @@ end)
 
 local command = require("spec.support.command").file
 
+-- ThreadSanitizer keeps signals back from code that it has not instrumented.
+local it_with_signals = scale.defers_signals and function() end or it
+
 -- A line instead of a traceback, and the exit status that shells know.
 local function assert_told(ended)
   assert_ended(130, ended)
@@ -383,6 +387,38 @@ describe("Ctrl-C in tandem run", function()
         assert_told(script:finish())
       end)
     end
+  end
+
+  -- It runs in a state of its own, of which Lua's own handler does not know.
+  for name, source in pairs {
+    ["a serial pool"] = "tandem.serial_pool():call(TASK, LOG)",
+    ["a serial pool, and sleeps"] =
+      "tandem.serial_pool():call('fixtures.gate:sleep', LOG, 600)",
+    ["a serial pool in a task of another"] = [[
+      tandem.serial_pool():call(function(task, log)
+        pcall(require("tandem").serial_pool().call,
+              require("tandem").serial_pool(), task, log)
+        while true do end
+      end, TASK, LOG)
+    ]],
+    ["a full queue"] = [[
+      local gate = LOG .. ".full"
+      os.execute("mkfifo " .. gate)
+      local pool = new_pool { max_workers = 1, queue_limit = 1,
+                              on_full = "caller" }
+      pool:submit("fixtures.gate:wait", gate)
+      pool:submit("fixtures.gate:wait", gate)
+      pool:submit(TASK, LOG)
+      while true do end
+    ]],
+  } do
+    it_with_signals("ends what runs in the script's stead: " .. name, function()
+      local script = run("thread", "", "local TASK = " ..
+        "'fixtures.gate:loop_protected'\n" .. source,
+        { command = command .. " run", started = 1 })
+      script:interrupt()
+      assert_told(script:finish())
+    end)
   end
 
   it("is the script's own affair where the script catches it", function()

@@ -2,6 +2,7 @@
 local check = require "spec.support.check"
 local command = require "spec.support.command"
 local files = require "spec.support.files"
+local scale = require "spec.support.scale"
 local socket = require "socket"
 local start = require "spec.support.foreground"
 
@@ -49,6 +50,9 @@ end
 -- The last line that tells of a run has this, and who had a part in it.
 local REPORTED = "\n  workers  "
 
+-- ThreadSanitizer keeps signals back from code that it has not instrumented.
+local it_with_signals = scale.defers_signals and function() end or it
+
 local NEVER_ENDS = ":task function(i) while true do pcall(error) end end"
 
 -- Both ways to read a line.
@@ -93,6 +97,28 @@ for name, options in pairs(READERS) do
       local prompt = open(options)
       for _ = 1, 3 do
         enter(prompt, "print('be' .. 'gun') while true do end", "begun")
+        prompt:interrupt("key")
+        enter(prompt, "6 * 7", "42")
+      end
+      assert.matches("interrupted", leave(prompt).err)
+    end)
+
+    it_with_signals("stops what a serial pool runs at Ctrl-C, as often as " ..
+                    "it comes", function()
+      local prompt = open(options)
+      enter(prompt, "p = tandem.serial_pool()", "tandem> ")
+      for _ = 1, 3 do
+        enter(prompt, "p:call(function() print('be' .. 'gun') " ..
+          "while true do pcall(error) end end)", "begun")
+        prompt:interrupt("key")
+        enter(prompt, "6 * 7", "42")
+      end
+      enter(prompt, "p:call('string:rep', 'ab', 3)", "ababab")
+      enter(prompt, ":pool serial", "serial")
+      enter(prompt, ":task function() print('be' .. 'gun') " ..
+        "while true do end end", "runs it")
+      for _, line in ipairs { ":run 5", ":compare", ":run 5" } do
+        enter(prompt, line, "begun")
         prompt:interrupt("key")
         enter(prompt, "6 * 7", "42")
       end
