@@ -406,8 +406,9 @@ describe("Ctrl-C in tandem run", function()
       os.execute("mkfifo " .. gate)
       local pool = new_pool { max_workers = 1, queue_limit = 1,
                               on_full = "caller" }
-      pool:submit("fixtures.gate:wait", gate)
-      pool:submit("fixtures.gate:wait", gate)
+      local first = pool:submit("fixtures.gate:wait", gate)
+      while first:status() == "pending" do tandem.sleep(0.005) end
+      pool:submit("fixtures.basic:echo")
       pool:submit(TASK, LOG)
       while true do end
     ]],
