@@ -112,6 +112,7 @@ static void let_go_in_child(tdm_fork_item *item) {
     if (p->member[i].state != TDM_MEMBER_NONE) close(p->member[i].channel);
   close(p->wake);
   close(p->memory);
+  if (tdm_procs_errands_fd(p) >= 0) close(tdm_procs_errands_fd(p));
 }
 
 static int open_all(tdm_procs *p) {

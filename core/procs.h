@@ -75,9 +75,11 @@ typedef struct tdm_procs {
   tdm_fork_item in_child;
   int is_foreign; /* this is a forked child */
   int fuse;       /* after the end: that of fault.h, for tests */
-  /* of the manager: what its port's tasks are of, and how many are out */
+  /* of the manager: what its port's tasks are of, how many are out, and what
+   * they have ever named */
   tdm_executor errands;
   size_t errands_out;
+  tdm_funcs errand_funcs;
   atomic_int over;
   /* under the lock */
   tdm_mutex lock;

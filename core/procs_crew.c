@@ -208,6 +208,7 @@ static void prepare_place(tdm_procs *p, unsigned i, unsigned id, int channel) {
   place->id = id;
   place->bed.shared = 1;
   place->stop.park.shared = 1;
+  place->keeper.shared = 1;
   p->member[i] = (tdm_member){
       .state = TDM_MEMBER_ORDERED, .channel = channel, .born_at = p->collected};
   if (i >= tdm_load_relaxed(&p->share->places))

@@ -67,12 +67,20 @@ static void answer(tdm_procs *p, unsigned place, unsigned i,
 
 /* --- begin ---------------------------------------------------------------- */
 
+/* The host may have it for this errand alone. The next one shall find it under
+ * the same number, under which the pool and its workers keep it to the end. */
+static void keep_func(tdm_procs *p, tdm_func *f) {
+  if (f == NULL || tdm_funcs_has(&p->errand_funcs, f)) return;
+  if (tdm_funcs_add(&p->errand_funcs, f) == TDM_OK) tdm_func_retain(f);
+}
+
 static tdm_func *read_func(tdm_procs *p, uint32_t block) {
   const tdm_shared_func *f = tdm_share_func_at(p->heap, block);
   if (f == NULL) return NULL;
   tdm_func *own = tdm_func_get((enum tdm_func_form)f->form, f->bytes,
                                f->size - 1, f->bytes + f->size);
   tdm_heap_look_away(p->heap, block);
+  keep_func(p, own);
   return own;
 }
 
@@ -317,4 +325,5 @@ void tdm_procs_end_errands(tdm_procs *p) {
   tdm_procs_errands_home(p);
   if (p->errands.port != NULL) tdm_port_free(p->errands.port);
   p->errands.port = NULL;
+  tdm_funcs_release(&p->errand_funcs);
 }

@@ -186,7 +186,7 @@ enum { LENT = sizeof lent / sizeof *lent };
 static int has_nest(machine *m) {
   char spec[] = {'a' + JOB_ECHO, '\0'};
   if (m->port == NULL) m->port = tdm_port_new();
-  if (m->echo == NULL) m->echo = tdm_func_get(TDM_FUNC_NAME, spec, 1, "job");
+  if (m->echo == NULL) m->echo = tdm_func_get(TDM_FUNC_NAME, spec, 1, "lent");
   if (m->port == NULL || m->echo == NULL) return 0;
   if (m->nest != NULL) return 1;
   return tdm_nest_new((tdm_worker *)m->ctl, m->port, &m->nest) == TDM_OK;

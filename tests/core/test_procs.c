@@ -1,5 +1,6 @@
 /* The executor of worker processes: who starts when, who gets what, who leaves;
  * what dies there is in test_deaths.c. */
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "check.h"
 #include "crew.h"
+#include "procs.h"
 
 /* --- the journey ---------------------------------------------------------- */
 
@@ -715,6 +717,33 @@ static void a_child_holds_nothing_open(void) {
   crew_close(&c);
 }
 
+/* What a worker has lent so far, some. */
+static int lend_some(crew *c) {
+  for (int i = 0; i < 20; i++) CHECK_INT(crew_do(c, JOB_LEND), TDM_DONE);
+  return tdm_procs_errands_fd(tdm_procs_of(c->r.e));
+}
+
+static void a_child_holds_no_errands(void) {
+  crew c;
+  int status;
+  crew_open_with(&c, 3);
+  int fd = lend_some(&c);
+  CHECK(fd >= 0);
+  pid_t child = fork();
+  if (child == 0) _exit(fcntl(fd, F_GETFD) >= 0);
+  CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+  crew_close(&c);
+}
+
+/* JOB_LEND, and what it lends: however often that has come and gone. */
+static void what_is_lent_keeps_its_number(void) {
+  crew c;
+  crew_open_with(&c, 3);
+  lend_some(&c);
+  CHECK_INT(tdm_procs_of(c.r.e)->func_count, 2);
+  crew_close(&c);
+}
+
 /* --- again and again ------------------------------------------------------ */
 
 static void cold_cycles(void) {
@@ -746,4 +775,5 @@ TESTS(TEST(runs_elsewhere), TEST(starts_no_more_than_needed),
       TEST(workers_wear_out), TEST(each_worker_does_one),
       TEST(views_tell_who_works), TEST(two_pools_share_a_port),
       TEST(foreign_after_a_fork), TEST(a_child_holds_nothing_open),
+      TEST(a_child_holds_no_errands), TEST(what_is_lent_keeps_its_number),
       TEST(cold_cycles))
