@@ -88,6 +88,7 @@ static int fill(tdm_errands *e, tdm_errand *r, tdm_task *t) {
   r->limit = t->limit;
   r->job = t->job;
   r->retries = t->retries;
+  r->attempt = t->attempt;
   tdm_store_relaxed(&r->wish, (uint32_t)TDM_WISH_NOTHING);
   tdm_store_relaxed(&r->where, UINT64_C(0));
   tdm_progress_clear(&r->said);
@@ -110,7 +111,6 @@ static int try_send(tdm_errands *e, unsigned i, tdm_task *t, tdm_time now) {
   if (fill(e, &e->at[i], t) != TDM_OK) return 0;
   set_task(e, i, t);
   e->since[i] = now;
-  tdm_bump(&e->tally.taken, t->items);
   tdm_fault();
   tdm_store_total(&e->at[i].state, (uint32_t)TDM_ERRAND_ASKED);
   tdm_fault();
@@ -140,7 +140,9 @@ static unsigned count_unbegun(const tdm_errands *e) {
   return n;
 }
 
-static void settle_as_cancelled(tdm_task *t) {
+static void settle_as_cancelled(tdm_errands *e, tdm_task *t) {
+  tdm_bump(&e->tally.taken, t->items);
+  tdm_bump(&e->tally.stopped, t->items);
   tdm_payload_fini(&t->payload);
   t->started = t->finished = tdm_clock_now();
   t->cpu = 0;
@@ -150,17 +152,27 @@ static void settle_as_cancelled(tdm_task *t) {
 }
 
 /* It is for its submitter to run it. */
-static void put_back(tdm_task *t) {
-  if (tdm_nest_put_back(t) == TDM_ABORTED) settle_as_cancelled(t);
+static void put_back(tdm_errands *e, tdm_task *t) {
+  tdm_bump(&e->tally.taken, -(uint64_t)t->items);
+  if (tdm_nest_put_back(t) == TDM_ABORTED) settle_as_cancelled(e, t);
 }
 
-/* It is out before it has left the nest: the owner may be about to leave. */
+/* The owner may be about to leave, once there is nothing in the nest and out:
+ * so a task is out before it has left the nest, and as long as it, or what
+ * follows it, is not back there. */
+static void note_back(tdm_errands *e) {
+  if (tdm_sub_total(&e->out, 1u) == 1) tdm_port_nudge(e->nest->base.port);
+}
+
 static int try_take(tdm_errands *e, unsigned i, tdm_time now) {
   tdm_add_total(&e->out, 1u);
   tdm_task *t = tdm_nest_take(e->nest);
-  if (t != NULL && try_send(e, i, t, now)) return 1;
-  if (t != NULL) put_back(t);
-  tdm_sub_total(&e->out, 1u);
+  if (t != NULL) {
+    tdm_bump(&e->tally.taken, t->items);
+    if (try_send(e, i, t, now)) return 1;
+    put_back(e, t);
+  }
+  note_back(e);
   return 0;
 }
 
@@ -193,15 +205,20 @@ static void clear(tdm_errands *e, unsigned i) {
   tdm_heap_free(e->heap, r->func);
   set_task(e, i, NULL);
   tdm_store_total(&r->state, (uint32_t)TDM_ERRAND_FREE);
-  tdm_sub_total(&e->out, 1u);
 }
 
-static int take_result(tdm_errands *e, const tdm_errand *r, tdm_task *t) {
+/* One that cannot be read is freed when it is no longer the host's to free. */
+static int take_result(tdm_errands *e, tdm_errand *r, tdm_task *t) {
   size_t n = r->out.n;
-  if (r->out.block == 0) return tdm_payload_copy(&t->payload, r->bytes, n);
-  char *p = tdm_heap_adopt(e->heap, r->out.block, n);
-  if (p == NULL) return TDM_NOMEM;
-  tdm_payload_take_block(&t->payload, e->heap, r->out.block, p, n);
+  uint32_t block = r->out.block;
+  if (block == 0) return tdm_payload_copy(&t->payload, r->bytes, n);
+  char *p = tdm_heap_adopt(e->heap, block, n);
+  if (p == NULL) {
+    r->out.block = 0;
+    tdm_heap_abandon(e->heap, block);
+    return TDM_NOMEM;
+  }
+  tdm_payload_take_block(&t->payload, e->heap, block, p, n);
   return TDM_OK;
 }
 
@@ -245,14 +262,17 @@ static void finish(tdm_errands *e, unsigned i, tdm_time now) {
   clear(e, i);
   settle(e, t, outcome);
   tdm_port_deliver(t);
+  note_back(e);
 }
 
 static void take_back(tdm_errands *e, unsigned i, tdm_time now) {
   tdm_task *t = e->task[i];
+  t->attempt = e->at[i].attempt;
+  t->retries = e->at[i].retries & TDM_MOST_RETRIES;
   learn(e, 0, now);
   clear(e, i);
-  tdm_bump(&e->tally.taken, -(uint64_t)t->items);
-  put_back(t);
+  put_back(e, t);
+  note_back(e);
 }
 
 /* The manager has not come to it, or only just now. */

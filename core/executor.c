@@ -174,8 +174,8 @@ void tdm_executor_stir(tdm_executor *e) {
     tdm_port_nudge(e->port);
 }
 
-/* What tasks submitted counts as the pool's. Where a nest has none here, its
- * own worker's account has it, and nobody else settles such tasks. */
+/* What tasks submitted counts as the pool's. Of a serial pool's nest the
+ * worker's account has it, as nobody else settles such tasks. */
 void tdm_executor_note_failed_before(tdm_executor *e, uint32_t items) {
   tdm_executor *pool = tdm_nest_pool(e)->pool;
   if (pool->account == NULL) {
@@ -280,7 +280,10 @@ int tdm_executor_progress(tdm_task *t, tdm_progress_view *view) {
 int tdm_executor_try_interrupt(tdm_task *t) {
   tdm_executor *e = executor_of(t);
   if (tdm_executor_try_cancel(t)) return 1;
-  return e != NULL && e->ops->try_stop != NULL && e->ops->try_stop(e, t);
+  if (e == NULL || e->ops->try_stop == NULL) return 0;
+  if (e->ops->try_stop(e, t)) return 1;
+  /* Or whoever had taken it has just given it back. */
+  return tdm_nest_is(e) && tdm_executor_try_cancel(t);
 }
 
 typedef struct reserved {

@@ -240,7 +240,9 @@ static void tally_alone(tdm_nest *n, tdm_tally *sum) {
   uint64_t own = submitted - cancelled - pending_items(n);
   tdm_tally_merge(sum, &n->worker->tally);
   if (n->errands != NULL) {
-    taken += tdm_load_relaxed(&n->errands->tally.taken);
+    taken += tdm_load_relaxed(&n->errands->tally.taken) +
+             tdm_load_relaxed(&n->base.failed_before) +
+             tdm_load_relaxed(&n->base.cancelled_before);
     tdm_tally_merge(sum, &n->errands->tally);
   }
   tdm_store_relaxed(&sum->submitted, taken > own ? taken - own : 0);
@@ -334,7 +336,8 @@ int tdm_nest_new(tdm_worker *w, tdm_port *port, tdm_nest **out) {
   }
   snprintf(s.name, sizeof s.name, "%s", w->ctl.pool_name);
   tdm_executor_init(&n->base, ops_for(w->ctl.pool_kind), &s, w->runner, port);
-  n->base.account = &w->tally;
+  /* The keeper settles tasks as well, and two cannot write one account. */
+  if (n->errands == NULL) n->base.account = &w->tally;
   n->worker = w;
   n->thread = pthread_self();
   n->keeper.look = look;

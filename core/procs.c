@@ -297,7 +297,9 @@ static size_t procs_pending(tdm_executor *e, size_t enough) {
   size_t n = tdm_queue_size(&p->queue);
   for (uint32_t i = 0; i < p->used_count && n < enough; i++) {
     uint64_t claim = tdm_load_total(&p->share->slots[i].claim);
-    n += tdm_claim_state(claim) == TDM_SLOT_READY;
+    tdm_task *t = p->task[i];
+    n += t != NULL && tdm_claim_state(claim) == TDM_SLOT_READY &&
+         !tdm_procs_is_errand(p, t);
   }
   tdm_mutex_unlock(&p->lock);
   return n;

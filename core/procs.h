@@ -221,6 +221,9 @@ void tdm_procs_errands_locked(tdm_procs *p, tdm_settled *out);
 /* Sends on what has come home. Not under the lock. */
 void tdm_procs_errands_home(tdm_procs *p);
 
+/* The worker that had it is dead, and it waits for another. */
+void tdm_procs_errand_waits_locked(tdm_procs *p, const tdm_task *t);
+
 /* The worker is dead: nobody waits for those that it has out. */
 void tdm_procs_forget_errands_locked(tdm_procs *p, unsigned place,
                                      tdm_settled *out);

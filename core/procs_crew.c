@@ -527,6 +527,7 @@ static void blame(tdm_procs *p, tdm_task *t, tdm_time started, tdm_note *note,
     /* It may have been noticed that it ran. */
     tdm_store_relaxed(&t->state, (uint8_t)TDM_PENDING);
     tdm_procs_put_first_locked(p, t);
+    if (tdm_procs_is_errand(p, t)) tdm_procs_errand_waits_locked(p, t);
     return;
   }
   t->worker = (uint16_t)note->worker;

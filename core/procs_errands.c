@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "board.h"
 #include "errands.h"
 #include "error.h"
 #include "mem.h"
@@ -65,6 +66,27 @@ static void answer(tdm_procs *p, unsigned place, unsigned i,
   tdm_park_wake(&place_at(p, place)->keeper);
 }
 
+/* It is for its owner to run, after so many attempts. */
+static void refuse(tdm_procs *p, unsigned place, unsigned i,
+                   const tdm_task *t) {
+  tdm_errand *r = &p->member[place].outwork->at[i];
+  r->attempt = t->attempt;
+  r->retries = t->retries;
+  answer(p, place, i, TDM_ERRAND_REFUSED);
+}
+
+/* Which errand of whose it is. False: its owner has gone. */
+static int find_locked(tdm_procs *p, const tdm_task *t, unsigned *place,
+                       unsigned *i) {
+  unsigned end = tdm_load_relaxed(&p->share->places);
+  for (*place = 0; *place < end; ++*place) {
+    const struct tdm_outwork *o = p->member[*place].outwork;
+    for (*i = 0; o != NULL && *i < TDM_ERRANDS; ++*i)
+      if (o->task[*i] == t) return 1;
+  }
+  return 0;
+}
+
 /* --- begin ---------------------------------------------------------------- */
 
 /* The host may have it for this errand alone. The next one shall find it under
@@ -114,6 +136,7 @@ static tdm_task *make_task(tdm_procs *p, const tdm_errand *r) {
   t->limit = r->limit;
   t->job = r->job & 7u;
   t->retries = r->retries & 31u;
+  t->attempt = r->attempt;
   t->bytes_in = t->payload.n;
   t->queued = tdm_clock_now();
   return t;
@@ -162,16 +185,27 @@ static void begin(tdm_procs *p, unsigned place, unsigned i) {
 
 /* --- wishes --------------------------------------------------------------- */
 
-/* True if nobody has begun it: it is on its way home, or no longer ours. What a
- * worker has died of is not for its owner to run. */
+/* True if nobody has begun it: it is on its way home, or no longer ours. */
 static int try_recall(tdm_procs *p, tdm_task *t, tdm_settled *out) {
   uint8_t pending = TDM_PENDING;
   int had_slot = t->worker != 0;
-  if (tdm_load_total(&t->state) != TDM_PENDING || t->attempt > 1) return 0;
+  if (tdm_load_total(&t->state) != TDM_PENDING) return 0;
   if (!tdm_procs_withdraw_locked(p, t)) return 0;
   if (!tdm_cas_total(&t->state, &pending, (uint8_t)TDM_CANCELLED)) return 0;
   if (had_slot) tdm_settled_add(out, t);
   return 1;
+}
+
+/* What a worker has died of is not for its owner to run, unless there is nobody
+ * else, and nobody to come. */
+static int waits_for_another(tdm_procs *p, const tdm_task *t) {
+  tdm_share *s = p->share;
+  if (t->attempt == 1) return 0;
+  if (t->worker != 0 && tdm_claim_state(tdm_load_total(
+                            &s->slots[t->worker - 1u].claim)) != TDM_SLOT_READY)
+    return 0;
+  return tdm_load_total(&s->alive) < tdm_load_total(&s->target) ||
+         tdm_board_searching(s) != 0 || tdm_board_sleeping(s) != 0;
 }
 
 /* From the queue it comes home when its turn comes; its owner need not wait. */
@@ -187,7 +221,7 @@ static void bring_back(tdm_procs *p, unsigned place, unsigned i,
   o->wanted_back |= 1u << i;
   if (had_slot) return;
   o->task[i] = NULL;
-  answer(p, place, i, TDM_ERRAND_REFUSED);
+  refuse(p, place, i, t);
 }
 
 static void grant(tdm_procs *p, unsigned place, unsigned i, tdm_settled *out) {
@@ -199,6 +233,7 @@ static void grant(tdm_procs *p, unsigned place, unsigned i, tdm_settled *out) {
   enum tdm_wish wish = (enum tdm_wish)tdm_load_total(&r->wish);
   if (o->task[i] == NULL || wish == TDM_WISH_NOTHING) return;
   if (o->wanted_back & 1u << i) return;
+  if (wish == TDM_WISH_BACK && waits_for_another(p, o->task[i])) return;
   bring_back(p, place, i, out);
   if (wish == TDM_WISH_STOP && o->task[i] != NULL)
     tdm_procs_try_stop_locked(p, o->task[i]);
@@ -262,7 +297,7 @@ static void come_home_locked(tdm_procs *p, unsigned place, unsigned i) {
   int is_back = (o->wanted_back & 1u << i) != 0;
   o->task[i] = NULL;
   if (is_back && tdm_load_relaxed(&t->state) == TDM_CANCELLED) {
-    answer(p, place, i, TDM_ERRAND_REFUSED);
+    refuse(p, place, i, t);
     return;
   }
   fill_outcome(p, &o->at[i], t);
@@ -271,15 +306,15 @@ static void come_home_locked(tdm_procs *p, unsigned place, unsigned i) {
 
 /* Whose owner has gone is of no use to anybody. */
 static void find_home_locked(tdm_procs *p, const tdm_task *t) {
-  unsigned end = tdm_load_relaxed(&p->share->places);
-  for (unsigned place = 0; place < end; place++) {
-    const struct tdm_outwork *o = p->member[place].outwork;
-    for (unsigned i = 0; o != NULL && i < TDM_ERRANDS; i++)
-      if (o->task[i] == t) {
-        come_home_locked(p, place, i);
-        return;
-      }
-  }
+  unsigned place, i;
+  if (find_locked(p, t, &place, &i)) come_home_locked(p, place, i);
+}
+
+void tdm_procs_errand_waits_locked(tdm_procs *p, const tdm_task *t) {
+  unsigned place, i;
+  if (find_locked(p, t, &place, &i))
+    tdm_store_total(&p->member[place].outwork->at[i].state,
+                    (uint32_t)TDM_ERRAND_OUT);
 }
 
 void tdm_procs_errands_home(tdm_procs *p) {

@@ -259,6 +259,29 @@ describe("tasks that other workers run for a task", function()
       assert.equal(3, outcomes[1].attempt)
     end)
 
+    it("are run by it if nobody else is left to run them again", function()
+      local s = open(2)
+      local future = s.pool:submit("fixtures.lent:collect", s.own.path,
+        { { "fixtures.lent:crash_behind", s.others.path } }, { retries = 1 })
+      s.others:wait_started(1)
+      s.pool:resize(1)
+      s.others:open()
+      s.own:open()
+      local outcomes = future:result(check.BOUND)
+      assert.same({ true, 2 }, { outcomes[1][1], outcomes[1][2] })
+      assert.equal(2, outcomes[1].attempt)
+      rest.await(s.pool)
+    end)
+
+    it("are counted where they were told to end before they began", function()
+      local s = open(2)
+      local stats = s.pool:submit("fixtures.lent:stop_soon", 20)
+                          :result(check.BOUND)
+      rest.assert_adds_up(stats)
+      assert.same({ 21, 1, 20 },
+                  { stats.submitted, stats.running, stats.cancelled })
+    end)
+
     it("end, for nobody, when their owner dies", function()
       local s = open(3)
       local future = s.pool:submit("fixtures.lent:leave", s.own.path,
