@@ -282,6 +282,14 @@ describe("tasks that other workers run for a task", function()
                   { stats.submitted, stats.running, stats.cancelled })
     end)
 
+    it("are counted while it counts its own", function()
+      local s, n = open(2), scale.slow and 1000 or 30000
+      local stats = s.pool:submit("fixtures.lent:fail_many", s.others.path, n)
+                          :result(check.BOUND)
+      rest.assert_adds_up(stats)
+      assert.same({ n + 1, 1 }, { stats.failed, stats.running })
+    end)
+
     it("end, for nobody, when their owner dies", function()
       local s = open(3)
       local future = s.pool:submit("fixtures.lent:leave", s.own.path,
