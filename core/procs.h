@@ -38,6 +38,7 @@ typedef struct tdm_member {
   enum tdm_member_state state;
   int channel; /* to the worker: its end of file is the worker's end */
   pid_t pid;
+  unsigned zygote;     /* which one is its parent, counted from 1 */
   int ended;           /* the channel says so */
   int status_known;    /* the zygote says so, and how: */
   int status;          /* as waitpid has it */
@@ -95,6 +96,7 @@ typedef struct tdm_procs {
   tdm_tally tally;
   /* the crew */
   pid_t zygote;
+  unsigned zygotes;      /* so far */
   int control;           /* channel to the zygote; -1: there is none */
   int lifeline;          /* to it as well, while there is a control */
   int is_ready;          /* it has its machine */

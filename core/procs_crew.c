@@ -136,6 +136,7 @@ int tdm_procs_need_zygote_locked(tdm_procs *p) {
     return TDM_LIMIT;
   }
   p->is_ready = 0;
+  p->zygotes++;
   tdm_os_event_set(p->wake); /* the manager shall listen to it */
   return TDM_OK;
 }
@@ -209,8 +210,10 @@ static void prepare_place(tdm_procs *p, unsigned i, unsigned id, int channel) {
   place->bed.shared = 1;
   place->stop.park.shared = 1;
   place->keeper.shared = 1;
-  p->member[i] = (tdm_member){
-      .state = TDM_MEMBER_ORDERED, .channel = channel, .born_at = p->collected};
+  p->member[i] = (tdm_member){.state = TDM_MEMBER_ORDERED,
+                              .channel = channel,
+                              .zygote = p->zygotes,
+                              .born_at = p->collected};
   if (i >= tdm_load_relaxed(&p->share->places))
     tdm_store_total(&p->share->places, i + 1);
   p->present++;
@@ -589,13 +592,19 @@ static void bury(tdm_procs *p, unsigned place, tdm_settled *out) {
   }
 }
 
+/* Nobody will say how it ended. */
+static int is_orphan(const tdm_procs *p, const tdm_member *m) {
+  return p->control < 0 || m->zygote != p->zygotes;
+}
+
 tdm_time tdm_procs_bury_locked(tdm_procs *p, tdm_settled *out) {
   tdm_time now = tdm_clock_now(), next = TDM_FOREVER;
   unsigned end = tdm_load_relaxed(&p->share->places);
   for (unsigned i = 0; i < end; i++) {
     tdm_member *m = &p->member[i];
     if (m->state == TDM_MEMBER_NONE) continue;
-    if (m->status_known || (m->ended && (p->control < 0 || now >= m->no_later)))
+    if (m->status_known ||
+        (m->ended && (is_orphan(p, m) || now >= m->no_later)))
       bury(p, i, out);
     else if (m->ended && m->no_later < next)
       next = m->no_later;
