@@ -5,9 +5,12 @@
  * Fewer workers do it all. What a heap takes is known only when the thread has
  * made its first allocation; until then it is unborn.
  *
- * Owner: the process. Threads: any.
- * Blocks: tdm_birth_expect, where the room is too small for all who are unborn,
- * until they are born: some tens of microseconds, a second at the most.
+ * Owns:    nothing: the count is the process's.
+ * Threads: any.
+ * Locks:   the process's (fork.h), while it is counted, and looked for room.
+ * Blocks:  tdm_birth_expect, where the room is too small for all who are
+ *          unborn, until they are born: some tens of microseconds, a second at
+ *          the most.
  */
 #ifndef TDM_BIRTHS_H
 #define TDM_BIRTHS_H
